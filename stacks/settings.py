@@ -5,23 +5,31 @@ replaces a single value.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from cdk_fargate_sagemaker.fargate.service_vpc import check_addresses
 from cdk_fargate_sagemaker.fargate.task_count import check_above_target, check_task_count
 from cdk_fargate_sagemaker.fargate.task_size import check_task_size
+from cdk_fargate_sagemaker.fargate.web_acl import FEWEST_REQUESTS, MOST_REQUESTS
+from cdk_fargate_sagemaker.review.i_review_queue import LARGEST_QUOTA, LONGEST_TTL, MOST_DECISIONS_A_MINUTE
+from cdk_fargate_sagemaker.review.oidc_identity import HTTPS_URL
+from cdk_fargate_sagemaker.review.reviewer_access import SUBJECT
 from cdk_fargate_sagemaker.sagemaker.machines._instance_type import INSTANCE_TYPE
-from cdk_fargate_sagemaker.sagemaker.release._release_arguments import LEAST_KEPT
+from cdk_fargate_sagemaker.sagemaker.release._release_arguments import LEAST_KEPT, check_schedule
 from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
-Subject = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
-HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+Subject = Annotated[str, StringConstraints(pattern=f"^{SUBJECT}$")]
+HttpsUrl = Annotated[str, StringConstraints(pattern=f"^{HTTPS_URL}$")]
+CertificateArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+$")]
+UserPoolArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:\d{12}:userpool/\S+$")]
 PrefixList = Annotated[str, StringConstraints(pattern=r"^pl-[0-9a-f]+$")]
 InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
 
@@ -41,7 +49,7 @@ class NetworkSettings(_Section):
     it needs the ids of the region's prefix lists of S3 and DynamoDB. Without, they connect to any address over HTTPS.
     """
 
-    cidr: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d{1,3}){3}/(1[6-9]|2[0-4])$")]
+    cidr: str
     nat_gateways: Annotated[int, Field(ge=0, le=6)]
     vpc_endpoints: bool = False
     s3_prefix_list: PrefixList | None = None
@@ -78,8 +86,8 @@ class ServiceSettings(_Section):
     flag_threshold: Annotated[float, Field(ge=0, le=1)]
     deadline_ms: Annotated[int, Field(ge=50, le=60_000)]
     fallback_policy: Literal["flag", "pass", "error"]
-    requests_per_minute: Annotated[int, Field(ge=10, le=2_000_000_000)] | None = None
-    certificate_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:")] | None = None
+    requests_per_minute: Annotated[int, Field(ge=FEWEST_REQUESTS, le=MOST_REQUESTS)] | None = None
+    certificate_arn: CertificateArn | None = None
     usd_vcpu_hour: Annotated[float, Field(gt=0, lt=100)]
     usd_gib_hour: Annotated[float, Field(gt=0, lt=100)]
 
@@ -123,9 +131,9 @@ class ReviewerSettings(_Section):
 
     sample_percent: Annotated[float, Field(ge=0, le=100)]
     second_percent: Annotated[float, Field(ge=0, le=100)]
-    ttl_days: Annotated[int, Field(ge=1, le=3650)] | None = 90
-    daily_quota: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
-    decisions_a_minute: Annotated[int, Field(ge=1, le=6000)] = 60
+    ttl_days: Annotated[int, Field(ge=1, le=int(LONGEST_TTL.to_days()))] | None = 90
+    daily_quota: Annotated[int, Field(ge=1, le=LARGEST_QUOTA)] = 100_000
+    decisions_a_minute: Annotated[int, Field(ge=1, le=MOST_DECISIONS_A_MINUTE)] = 60
     max_changed_percent: Annotated[float, Field(ge=0, le=100)] = 10
     min_changed: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     max_reviewer_percent: Annotated[float, Field(ge=0, le=100)] = 60
@@ -138,11 +146,11 @@ class ReviewerSettings(_Section):
     oidc_authorization_endpoint: HttpsUrl | None = None
     oidc_token_endpoint: HttpsUrl | None = None
     oidc_user_info_endpoint: HttpsUrl | None = None
-    oidc_client_id: str | None = None
-    oidc_client_secret_name: str | None = None
-    cognito_user_pool_arn: Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:cognito-idp:")] | None = None
-    cognito_client_id: str | None = None
-    cognito_domain: str | None = None
+    oidc_client_id: Text | None = None
+    oidc_client_secret_name: Text | None = None
+    cognito_user_pool_arn: UserPoolArn | None = None
+    cognito_client_id: Text | None = None
+    cognito_domain: Text | None = None
     required_claim: Text | None = None
     required_claim_value: Text | None = None
     required_group: Text | None = None
@@ -204,7 +212,7 @@ class ModelSettings(_Section):
     maximum_auc_drop: Annotated[float, Field(ge=0, le=1)] | None = None
     traffic_shifting: Literal["all_at_once", "canary", "linear"]
     keep_releases: Annotated[int, Field(ge=LEAST_KEPT, le=100)]
-    release_schedule: Annotated[str, StringConstraints(pattern=r"^(cron|rate)\(.+\)$")] | None = None
+    release_schedule: str | None = None
     start_on_new_posts: bool
     start_on_new_labels: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     maximum_score_drift: Annotated[float, Field(ge=1, le=100)] | None = 20
@@ -216,6 +224,8 @@ class ModelSettings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        if self.release_schedule is not None:
+            check_schedule("release_schedule", self.release_schedule)
         if self.unlabelled_posts and self.recipe != "student":
             raise ValueError(
                 f"unlabelled_posts: got true, allowed: false with recipe={self.recipe}; student alone learns from them"
@@ -259,13 +269,20 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        foreign = [zone for zone in self.availability_zones if not zone.startswith(self.region)]
+        foreign = [zone for zone in self.availability_zones if not re.fullmatch(rf"{self.region}[a-z]", zone)]
         if foreign or len(set(self.availability_zones)) < len(self.availability_zones):
             raise ValueError(
                 f"availability_zones: got {json.dumps(self.availability_zones)}, "
                 f"allowed: different zones of region {self.region}, as ['{self.region}a', '{self.region}c']"
             )
-        if self.reviewers.sign_in != "none" and self.service.certificate_arn is None:
+        check_addresses(self.network.cidr, self.availability_zones, name="network.cidr")
+        certificate = self.service.certificate_arn
+        if certificate is not None and certificate.split(":")[3] != self.region:
+            raise ValueError(
+                f"service.certificate_arn: got {json.dumps(certificate)}, allowed: one of region {self.region}, where "
+                "the load balancer is"
+            )
+        if self.reviewers.sign_in != "none" and certificate is None:
             raise ValueError(
                 f"reviewers.sign_in: got {json.dumps(self.reviewers.sign_in)}, "
                 "allowed: none without service.certificate_arn; people sign in over HTTPS alone"

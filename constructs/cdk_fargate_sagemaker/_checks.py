@@ -52,6 +52,8 @@ def shown(given: Any) -> str:
     if isinstance(given, str):
         text = repr(given)
         return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    if isinstance(given, type):
+        return f"the class {given.__name__}"
     if isinstance(given, list | tuple | dict | set) and not given:
         return f"an empty {type(given).__name__}"
     # jsii's stand-ins for interfaces are called `_ITopicProxy`; the interface is what the caller knows.
@@ -215,6 +217,29 @@ def check_kind(
         raise refusal(name, given, allowed or " or ".join(names), remedy)
 
 
+def check_text(name: str, given: Any, allowed: str = "text", remedy: str | None = None) -> None:
+    """Refuses what is no text, and text of blanks alone.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    check_kind(name, given, str, allowed, remedy)
+    if not given.strip():
+        raise refusal(name, given, f"{allowed}, not empty", remedy)
+
+
+def check_flags(**given: Any) -> None:
+    """Refuses, by the names of the arguments, what is neither True nor False.
+
+    A value of the context is text, and Python takes "false" for true.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    for name, flag in given.items():
+        check_kind(name, flag, bool, "True or False", "leave the quotes out" if isinstance(flag, str) else None)
+
+
 def check_interface(name: str, given: Any, attribute: str, allowed: str, remedy: str | None = None) -> None:
     """Refuses what has no `attribute`, by which an interface of the CDK is known (`topic_arn` of a topic).
 
@@ -223,8 +248,9 @@ def check_interface(name: str, given: Any, attribute: str, allowed: str, remedy:
     Raises:
         InvalidArgumentError: see above.
     """
-    # Of the class first: on the object itself it would be read, which is a call to the JavaScript side.
-    if not hasattr(type(given), attribute) and not hasattr(given, attribute):
+    # Of the class first: on the object itself it would be read, which is a call to the JavaScript side. A class itself
+    # has the attribute too, and would fail much later.
+    if isinstance(given, type) or (not hasattr(type(given), attribute) and not hasattr(given, attribute)):
         raise refusal(name, given, allowed, remedy)
 
 

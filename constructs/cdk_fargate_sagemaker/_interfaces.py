@@ -6,6 +6,7 @@ in a class, as those of `Topic.add_subscription(topic_subscription)` and `ITopic
 
 from typing import Any
 
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -37,6 +38,17 @@ def check_function(name: str, function: Any) -> None:
     """
     remedy = "import it with lambda_.Function.from_function_name" if isinstance(function, str) else None
     check_interface(name, function, "function_arn", "a lambda_.IFunction", remedy)
+
+
+def checked_grantee(grantee: iam.IGrantable) -> iam.IGrantable:
+    """Returns the grantee; refuses what cannot be granted anything, as a role's name.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "import a role with iam.Role.from_role_arn" if isinstance(grantee, str) else None
+    check_interface("grantee", grantee, "grant_principal", "an iam.IGrantable: a role, a function, a service", remedy)
+    return grantee
 
 
 def check_key(name: str, key: Any) -> None:

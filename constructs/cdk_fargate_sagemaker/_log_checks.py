@@ -9,19 +9,27 @@ from ._interfaces import check_key
 from ._lives import check_removal_policy
 
 
-def check_log_settings(*, log_retention: Any, log_encryption_key: Any, removal_policy: Any) -> None:
+def check_log_settings(
+    *, log_encryption_key: Any, removal_policy: Any, log_retention: Any = logs.RetentionDays.ONE_MONTH
+) -> None:
     """Refuses days for a retention, a key's ARN for a key, and text for a removal policy.
+
+    A construct that takes no retention leaves it out.
 
     Raises:
         InvalidArgumentError: see above.
     """
-    check_kind(
-        "log_retention",
-        log_retention,
-        logs.RetentionDays,
-        "a logs.RetentionDays",
-        "choose one, as logs.RetentionDays.ONE_MONTH",
-    )
+    check_log_retention(log_retention)
     if log_encryption_key is not None:
         check_key("log_encryption_key", log_encryption_key)
     check_removal_policy(removal_policy)
+
+
+def check_log_retention(log_retention: Any) -> None:
+    """Refuses what is no time that CloudWatch Logs keeps logs for, as a number of days.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    remedy = "choose one, as logs.RetentionDays.ONE_MONTH"
+    check_kind("log_retention", log_retention, logs.RetentionDays, "a logs.RetentionDays", remedy)

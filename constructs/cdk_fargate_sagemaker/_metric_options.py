@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from ._checks import check_duration
+from ._checks import check_duration, check_kind, known_milliseconds, refusal
 
 
 class ExpressionOptions(TypedDict, total=False):
@@ -30,6 +30,9 @@ _Metric = TypeVar("_Metric", cloudwatch.Metric, cloudwatch.MathExpression, AnyMe
 
 _EXPRESSION = ExpressionOptions.__optional_keys__
 _METRIC = MetricOptions.__optional_keys__
+_TEXTS = {"account", "color", "label", "region", "statistic"}
+# As the CDK takes them; CloudWatch knows 20 seconds too.
+_SHORT_PERIODS = (1_000, 5_000, 10_000, 30_000)
 # What a line looks like is for the expression, and not for the metrics that it is computed of.
 _LOOKS = ("color", "label")
 
@@ -57,7 +60,8 @@ def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -
 
     Raises:
         TypeError: one that is not `known`.
-        InvalidArgumentError: a period that is none, or that is known at deployment only: the CDK computes with it.
+        InvalidArgumentError: an option of another type, or a period that CloudWatch does not have, or that is known at
+            deployment only: the CDK computes with it.
     """
     for name in options:
         if name not in known:
@@ -65,6 +69,13 @@ def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -
     given = {name: value for name, value in options.items() if value is not None}
     if "period" in given:
         check_duration("period", given["period"], above_zero=True, token=False)
+        milliseconds = known_milliseconds(given["period"]) or 0
+        if milliseconds not in _SHORT_PERIODS and milliseconds % 60_000:
+            raise refusal("period", given["period"], "1, 5, 10 or 30 seconds, or whole minutes")
+    for name in _TEXTS & given.keys():
+        check_kind(name, given[name], str, "text")
+    if "unit" in given:
+        check_kind("unit", given["unit"], cloudwatch.Unit, "a cloudwatch.Unit")
     return given
 
 

@@ -1,5 +1,6 @@
 """The way in: a load balancer, who may reach it, and how it hands requests to the tasks."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -90,10 +91,14 @@ class TargetSettings:
         return Duration.seconds(interval / 1_000 - 1)
 
     def _check_health_check(self) -> None:
-        path, allowed = self.health_check_path, f"a path that begins with /, of at most {_LONGEST_PATH} characters"
+        path, allowed = (
+            self.health_check_path,
+            f"a path that begins with /, without blanks, of at most {_LONGEST_PATH} characters",
+        )
         if not isinstance(path, str):
             raise refusal("health_check_path", path, allowed)
-        if not (path.startswith("/") and len(path) <= _LONGEST_PATH) and not Token.is_unresolved(path):
+        fits = path.startswith("/") and not re.search(r"\s", path) and len(path) <= _LONGEST_PATH
+        if not fits and not Token.is_unresolved(path):
             raise refusal("health_check_path", path, allowed)
         least, most = _INTERVAL
         check_duration(

@@ -16,6 +16,8 @@ def scalable_target_reference(given: IScalableTargetRef) -> ScalableTargetRefere
     Raises:
         InvalidArgumentError: one that was imported by its id alone.
     """
+    if isinstance(given, type):
+        return None
     if isinstance(given, applicationautoscaling.CfnScalableTarget):
         # What it was given, which its own reference knows at deployment only.
         return ScalableTargetReference(

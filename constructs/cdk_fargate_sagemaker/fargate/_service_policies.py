@@ -8,7 +8,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IValidation
 
-from .._checks import check_duration, check_kind, check_number, check_one_of, plain, refusal
+from .._checks import check_duration, check_flags, check_kind, check_number, check_one_of, plain, refusal
 from .._number_token import is_token
 from .._readable_help import readable
 from . import cpu_metric
@@ -57,7 +57,7 @@ class ServicePolicies(Construct):
             InvalidArgumentError: a target outside 1 to 100, or a second call.
         """
         check_target_percent(target_percent)
-        check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
         self._claim("track_memory", "MemoryAverage", plain("a second call"), "one call")
         self._scalable_target.scale_on_memory_utilization(
             "MemoryAverage",
@@ -88,7 +88,7 @@ class ServicePolicies(Construct):
                 the target group.
         """
         check_number("requests_per_task", requests_per_task, above=0)
-        check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
         if self._alternate_target_group:
             raise refusal(
                 "track_requests",
@@ -138,7 +138,7 @@ class ServicePolicies(Construct):
             "target tracking follows no expression; publish its result as a metric",
         )
         check_number("target_value", target_value, above=0)
-        check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
         check_one_of("metric.statistic", metric.statistic, _TRACKED_STATISTICS, "target tracking knows no other")
         self._claim("id", id, id, "one that no other policy of the service has")
         self._scalable_target.scale_to_track_custom_metric(
@@ -228,12 +228,13 @@ class ServicePolicies(Construct):
         )
 
 
-def check_cooldowns(scale_in_cooldown: Duration, scale_out_cooldown: Duration) -> None:
-    """Refuses cooldowns that Application Auto Scaling would refuse.
+def check_tracking(*, scale_in: bool, scale_in_cooldown: Duration, scale_out_cooldown: Duration) -> None:
+    """Refuses what is no flag, and cooldowns that Application Auto Scaling would refuse.
 
     Raises:
         InvalidArgumentError: see above.
     """
+    check_flags(scale_in=scale_in)
     check_duration("scale_in_cooldown", scale_in_cooldown, whole="seconds")
     check_duration("scale_out_cooldown", scale_out_cooldown, whole="seconds")
 

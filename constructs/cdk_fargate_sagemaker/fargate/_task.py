@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
-from .._checks import check_duration, check_kind, check_number, plain, refusal
+from .._checks import check_duration, check_kind, check_number, check_text, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._number_token import is_token
 
@@ -75,6 +75,8 @@ def _check_environment(environment: Any, secrets: Any) -> None:
     for name, given in (("environment", environment), ("secrets", secrets)):
         if given is not None and not isinstance(given, Mapping):
             raise refusal(name, given, "a dict by the names of variables")
+        for variable in given or {}:
+            check_text(f"{name}[{variable!r}]", variable, "text as a variable's name")
     for variable, value in (environment or {}).items():
         if not isinstance(value, str):
             remedy = f"write {str(value)!r}" if isinstance(value, int | float) and not is_token(value) else None

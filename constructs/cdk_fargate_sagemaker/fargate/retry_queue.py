@@ -10,7 +10,7 @@ from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number
-from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._interfaces import AnyKey, AnyTopic, check_key, check_topic, checked_grantee
 from .._lives import check_removal_policy
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
@@ -164,6 +164,7 @@ class RetryQueue(Construct):
         Args:
             grantee: who is allowed, as the `ScaledFargateService` whose work it is.
         """
+        checked_grantee(grantee)
         key = self._queue.encryption_master_key
         if key is not None:
             open_to_account(key, key.key_arn, grantee, _KEY_USE, "*")

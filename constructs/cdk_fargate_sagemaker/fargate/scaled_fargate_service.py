@@ -16,7 +16,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from constructs import Construct
 
-from .._checks import check_duration, check_kind, plain, refusal
+from .._checks import check_duration, check_flags, check_kind, plain, refusal
 from .._interfaces import AnyKey
 from .._log_checks import check_log_settings
 from .._log_key import log_key
@@ -28,7 +28,7 @@ from ._access_logs import check_access_logs_bucket, log_access
 from ._entrance import TargetSettings, check_certificate, listen, load_balancer, target_group
 from ._network_checks import check_clients, check_destinations, check_subnets
 from ._service_cluster import alternate_target, service_cluster, service_network, task_subnets
-from ._service_policies import SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN, ServicePolicies, check_cooldowns
+from ._service_policies import SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN, ServicePolicies, check_tracking
 from ._task import CONTAINER_NAME, acknowledge_exec, check_container, task_definition
 from ._way_to_aws import wait_for_way_to_aws
 from .service_metrics import ServiceMetrics
@@ -205,7 +205,9 @@ class ScaledFargateService(ServicePolicies):
         check_task_size(cpu=cpu, memory_mib=memory_mib)
         check_task_count(min_tasks, max_tasks)
         check_target_percent(target_percent)
-        check_cooldowns(scale_in_cooldown, scale_out_cooldown)
+        check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
+        check_flags(high_resolution=high_resolution, enable_execute_command=enable_execute_command)
+        check_flags(internet_facing=internet_facing, deletion_protection=deletion_protection)
         check_container(
             image=image,
             port=container_port,

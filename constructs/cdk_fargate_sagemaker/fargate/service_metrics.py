@@ -7,7 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
-from .._checks import check_duration, check_interface, check_number, plain, refusal
+from .._checks import check_duration, check_flags, check_interface, check_number, check_percent, plain, refusal
 from .._metric_options import (
     AnyMetric,
     ExpressionOptions,
@@ -74,6 +74,7 @@ class ServiceMetrics:
         check_duration("cpu_resolution", cpu_resolution, token=False)
         if cpu_resolution.to_milliseconds() not in [1000 * seconds for seconds in _CPU_RESOLUTIONS_SECONDS]:
             raise refusal("cpu_resolution", cpu_resolution, "20 seconds or 1 minute, which are those of ECS")
+        check_flags(container_insights=container_insights)
         self._cluster_name, self._service_name = _cluster_name(service), service.service_name
         self._dimensions = {"ClusterName": self._cluster_name, "ServiceName": self._service_name}
         self._load_balancer = load_balancer
@@ -194,13 +195,13 @@ class ServiceMetrics:
         """Seconds that tasks took to answer, at a percentile.
 
         Args:
-            percentile: from 0 to 100.
+            percentile: from 1 to 100.
             options: those of the CDK's metrics; `statistic` takes the percentile's place.
 
         Raises:
             InvalidArgumentError: there is no load balancer, or another percentile.
         """
-        check_number("percentile", percentile, at_least=0, at_most=100, token=False)
+        check_percent("percentile", percentile, at_least=1, token=False)
         time = self._of_load_balancer("response_time").target_response_time(
             statistic=cloudwatch.Stats.percentile(percentile), period=_MINUTE
         )

@@ -11,6 +11,7 @@ from aws_cdk.aws_applicationautoscaling import CfnScalableTarget, CfnScalingPoli
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct
 
+from .._checks import check_interface
 from .._construct_tree import path_of, stack_of
 from .._number_token import is_token
 from . import cpu_metric
@@ -126,7 +127,15 @@ class ServiceScaling:
 
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:
-        """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods."""
+        """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods.
+
+        Args:
+            scalable_target: the task count, as `service.auto_scale_task_count(…)` returns it.
+
+        Raises:
+            InvalidArgumentError: something else.
+        """
+        check_interface("scalable_target", scalable_target, "node", "what auto_scale_task_count(…) returned")
         read = _Declared(scalable_target)
         return cls(**read.bounds(), tracking=read.tracking(), spikes=tuple(policy for _, policy in read.spikes))
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
-from .._checks import check_number, check_sequence, plain, refusal
+from .._checks import check_number, check_sequence, check_text, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey
 from .._log_checks import check_log_settings
@@ -63,7 +63,7 @@ class ServiceVpc(ec2.Vpc):
         log_encryption_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
-        _check_addresses(cidr, availability_zones)
+        check_addresses(cidr, availability_zones)
         if nat_gateways is not None:
             # How many subnets get a route depends on it.
             check_number("nat_gateways", nat_gateways, at_least=0, whole=True, token=False)
@@ -125,10 +125,22 @@ class ServiceVpc(ec2.Vpc):
         return self._log_group
 
 
-def _check_addresses(cidr: Any, availability_zones: Any) -> None:
+def check_addresses(cidr: Any, availability_zones: Any, *, name: str = "cidr") -> None:
+    """Refuses zones that are none, and addresses that are no IPv4 range or too few for two subnets in each zone.
+
+    Args:
+        cidr: the range.
+        availability_zones: the zones; None for as many as the CDK takes in a stack without account and region.
+        name: of the range, where it is set.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
     zones = _SMALLEST_VPC_ZONES
     if availability_zones is not None:
         listed = check_sequence("availability_zones", availability_zones, "a list of zones' names", empty=False)
+        for zone in listed:
+            check_text("availability_zones", zone, "a list of zones' names, as 'us-east-1a'")
         if len(set(listed)) < len(listed):
             raise refusal("availability_zones", plain(", ".join(map(str, listed))), "each zone once")
         zones = len(listed)
@@ -141,4 +153,5 @@ def _check_addresses(cidr: Any, availability_zones: Any) -> None:
     except ValueError:
         prefix = 0
     if not 16 <= prefix <= longest:
-        raise refusal("cidr", cidr, allowed, "a token cannot be split into subnets")
+        is_token = isinstance(cidr, str) and Token.is_unresolved(cidr)
+        raise refusal(name, cidr, allowed, "a token cannot be split into subnets" if is_token else None)

@@ -96,11 +96,7 @@ class SpikeScaling(Construct):
         super().__init__(scope, id)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)
         metrics, scalable_target = parts.metrics, parts.required_scalable_target()
-        if metric is not None:
-            check_kind(
-                "metric", metric, cloudwatch.Metric, "a cloudwatch.Metric", "publish an expression's result as a metric"
-            )
-        self._steps = _checked_steps(steps, CpuStep if metric is None else MetricStep)
+        self._steps = checked_steps(steps, metric)
         check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         watched = metric or metrics.cpu_maximum()
         seconds = _checked_period(
@@ -184,7 +180,17 @@ def check_times(*, period: Duration | None, evaluation_periods: int, cooldown: D
     check_duration("cooldown", cooldown, whole="seconds")
 
 
-def _checked_steps(given: Any, kind: type[CpuStep] | type[MetricStep]) -> tuple[CpuStep | MetricStep, ...]:
+def checked_steps(given: Any, metric: Any) -> tuple[CpuStep | MetricStep, ...]:
+    """Returns the steps of a scaling on `metric`, or with None on the CPU maximum.
+
+    Raises:
+        InvalidArgumentError: an expression for a metric, steps of the other kind, or in another order.
+    """
+    if metric is not None:
+        check_kind(
+            "metric", metric, cloudwatch.Metric, "a cloudwatch.Metric", "publish an expression's result as a metric"
+        )
+    kind = CpuStep if metric is None else MetricStep
     allowed = f"one {kind.__name__}, or several by rising threshold"
     if isinstance(given, CpuStep | MetricStep):
         steps: tuple[Any, ...] = (given,)

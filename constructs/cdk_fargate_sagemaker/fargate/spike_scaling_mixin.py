@@ -8,10 +8,10 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IConstruct, IMixin
 
-from .._checks import plain, refusal
+from .._checks import check_kind, plain, refusal
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
-from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling, check_times
+from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling, check_times, checked_steps
 
 _ID = "SpikeScaling"
 
@@ -34,7 +34,7 @@ class SpikeScalingMixin:
         cooldown: as of `SpikeScaling`. Default: 10 minutes.
 
     Raises:
-        InvalidArgumentError: a period, a number of periods or a cooldown that cannot be.
+        InvalidArgumentError: steps, a metric, a period, a number of periods or a cooldown that cannot be.
 
     Applying it raises what `SpikeScaling` raises, and refuses a service that has it already.
 
@@ -55,7 +55,7 @@ class SpikeScalingMixin:
     ) -> None:
         # What is raised while it is applied reaches the caller through the JavaScript side, as another error.
         check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
-        self._steps = steps
+        self._steps = checked_steps(steps, metric)
         self._metric = metric
         self._period = period
         self._evaluation_periods = evaluation_periods
@@ -76,7 +76,7 @@ class SpikeScalingMixin:
         Raises:
             InvalidArgumentError: it has it already, or what `SpikeScaling` raises.
         """
-        assert isinstance(construct, ecs.BaseService)
+        check_kind("construct", construct, ecs.BaseService, "a service of aws_ecs", "apply it with construct.with_(…)")
         if construct.node.try_find_child(_ID) is not None:
             raise refusal(
                 "with_",

@@ -69,6 +69,7 @@ _MANAGED_RULES: Mapping[str, Sequence[str]] = {
     ),
 }
 # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
+FEWEST_REQUESTS, MOST_REQUESTS = 10, 2_000_000_000
 _EVALUATION_WINDOWS = (60, 120, 300, 600)
 _EVALUATION_WINDOW = readable(Duration.minutes(5))
 _PROTECTED_BY = "cdk-fargate-sagemaker:protected-by"
@@ -125,8 +126,9 @@ class WebAcl(Construct):
         check_application_load_balancer(load_balancer, "WAF protects no other kind; pass web.load_balancer")
         remedy = "make the WebAcl in a stack of {}"
         check_place(self, "load_balancer", load_balancer, load_balancer.load_balancer_arn, remedy)
-        # https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
-        check_number("requests_per_address", requests_per_address, at_least=10, at_most=2_000_000_000, whole=True)
+        check_number(
+            "requests_per_address", requests_per_address, at_least=FEWEST_REQUESTS, at_most=MOST_REQUESTS, whole=True
+        )
         seconds = _checked_window(evaluation_window)
         excluded_rules = _checked_rules(excluded_rules)
         check_log_settings(

@@ -13,7 +13,7 @@ from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceSca
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
 from .._acknowledgment import Acknowledgment, acknowledge
-from .._checks import check_duration, check_number, check_percent, plain, refusal
+from .._checks import check_duration, check_flags, check_number, check_percent, plain, refusal
 from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
 from .._readable_help import CallSignature, readable
@@ -125,6 +125,9 @@ class ServiceAlarms(Construct):
         check_percent("server_error_percent", server_error_percent)
         check_percent("cpu_maximum_percent", cpu_maximum_percent, at_least=1)
         check_number("task_failures", task_failures, at_least=1, whole=True)
+        check_flags(anomaly_bands=anomaly_bands)
+        if stop_deployments is not None:
+            check_flags(stop_deployments=stop_deployments)
         saturated_minutes = _minutes("cpu_saturated_for", cpu_saturated_for)
         minutes_at_maximum = _minutes("at_maximum_for", at_maximum_for)
         # The CDK takes no more once a service has some (aws/aws-cdk#36308): all are given at once.

@@ -179,7 +179,16 @@ class ServiceDashboard(Construct):
         return self._dashboard
 
     def draw_floor(self, floor: cloudwatch.IMetric) -> None:
-        """Adds the minimum that a `ForecastFloor` keeps to the running tasks, as a line."""
+        """Adds the minimum that a `ForecastFloor` keeps to the running tasks, as a line.
+
+        Args:
+            floor: the metric of the minimum, as `ForecastFloor.metric_floor()`.
+
+        Raises:
+            InvalidArgumentError: something else than a metric.
+        """
+        kinds = (cloudwatch.Metric, cloudwatch.MathExpression)
+        check_kind("floor", floor, kinds, "a metric of aws_cloudwatch", "give ForecastFloor.metric_floor()")
         self._tasks.add_left_metric(
             cloudwatch.MathExpression(
                 expression="FILL(floor, REPEAT)",

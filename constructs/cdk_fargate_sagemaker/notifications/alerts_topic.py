@@ -1,16 +1,23 @@
 """The topic that every alert goes to."""
 
-from aws_cdk import RemovalPolicy
+import re
+
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from .._interfaces import AnyKey, check_key
+from .._checks import check_text, refusal
+from .._interfaces import AnyKey, check_key, checked_grantee
 from .._lives import check_removal_policy
 from .._readable_help import CallSignature
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
+
+# SNS's, of a topic that is no FIFO topic.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NAMES = "1 to 256 letters, digits, hyphens and underscores"
 
 
 class AlertsTopic(sns.Topic):
@@ -34,7 +41,7 @@ class AlertsTopic(sns.Topic):
         removal_policy: what happens to that key when it leaves the stack. Default: it is kept.
 
     Raises:
-        InvalidArgumentError: no key, as its ARN.
+        InvalidArgumentError: a name that SNS would refuse, no removal policy, or no key, as its ARN.
     """
 
     __signature__ = CallSignature()
@@ -48,6 +55,10 @@ class AlertsTopic(sns.Topic):
         master_key: AnyKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
+        if topic_name is not None:
+            check_text("topic_name", topic_name, _NAMES)
+            if not Token.is_unresolved(topic_name) and not _NAME.fullmatch(topic_name):
+                raise refusal("topic_name", topic_name, _NAMES)
         if master_key is not None:
             check_key("master_key", master_key)
         check_removal_policy(removal_policy)
@@ -72,5 +83,6 @@ class AlertsTopic(sns.Topic):
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` publish an alert, and use the key that this takes."""
         key = self._encryption_key
+        checked_grantee(grantee)
         open_to_account(key, key.key_arn, grantee, ["kms:Decrypt", "kms:GenerateDataKey*"], "*")
         return super().grant_publish(grantee)

@@ -12,8 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from .._checks import check_duration, check_number, refusal
-from .._interfaces import check_table
+from .._checks import check_duration, check_number, check_text, refusal
+from .._interfaces import check_table, checked_grantee
 from .._key_use import DYNAMODB_KEY_USE
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
@@ -26,10 +26,10 @@ MEASURED_EVERY = Duration.minutes(5)
 _DAY = Duration.days(1)
 _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
-_MOST_DECISIONS_A_MINUTE = 6000
+MOST_DECISIONS_A_MINUTE = 6000
 # What the ML API starts with.
-_LONGEST_TTL = Duration.days(3650)
-_LARGEST_QUOTA = 100_000_000
+LONGEST_TTL = Duration.days(3650)
+LARGEST_QUOTA = 100_000_000
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
 # What a client of the table meets; GetRecords and the like are not used.
 _OPERATIONS = [
@@ -92,6 +92,7 @@ class IReviewQueue(Construct):
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` store posts, find those that wait, and add decisions. It cannot delete or scan anything."""
         table, key = self.table, self.encryption_key
+        checked_grantee(grantee)
         of_key = None
         if key is not None:
             of_key = key.grant(grantee, *DYNAMODB_KEY_USE)
@@ -257,6 +258,8 @@ class IReviewQueue(Construct):
     def _service_metric(
         self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration
     ) -> cloudwatch.Metric:
+        check_text("namespace", namespace)
+        check_text("service_name", service_name)
         metric = cloudwatch.Metric(
             namespace=namespace,
             metric_name=name,
@@ -287,11 +290,11 @@ def review_environment(
     check_number("shards", shards, at_least=1, at_most=_MOST_SHARDS, whole=True)
     check_number("sample_percent", sample_percent, at_least=0, at_most=100)
     check_number("second_percent", second_percent, at_least=0, at_most=100)
-    check_number("decisions_a_minute", decisions_a_minute, at_least=1, at_most=_MOST_DECISIONS_A_MINUTE, whole=True)
+    check_number("decisions_a_minute", decisions_a_minute, at_least=1, at_most=MOST_DECISIONS_A_MINUTE, whole=True)
     if lease is None:
         lease = _LEASE
     check_duration("lease", lease, at_least=Duration.seconds(10), at_most=Duration.hours(24), whole="seconds")
-    check_number("daily_quota", daily_quota, at_least=1, at_most=_LARGEST_QUOTA, whole=True)
+    check_number("daily_quota", daily_quota, at_least=1, at_most=LARGEST_QUOTA, whole=True)
     environment = {
         "REVIEW_TABLE": table.table_name,
         "REVIEW_SHARDS": number_text(shards),
@@ -302,6 +305,6 @@ def review_environment(
         "REVIEW_DECISIONS_A_MINUTE": number_text(decisions_a_minute),
     }
     if ttl is not None:
-        check_duration("ttl", ttl, at_least=Duration.days(1), at_most=_LONGEST_TTL, whole="days")
+        check_duration("ttl", ttl, at_least=Duration.days(1), at_most=LONGEST_TTL, whole="days")
         environment["REVIEW_TTL_DAYS"] = number_text(ttl.to_days())
     return environment

@@ -1,10 +1,13 @@
 """An identity provider that speaks OpenID Connect."""
 
+import re
 from dataclasses import dataclass, fields
 
 from aws_cdk import SecretValue, Token
 
-from .._checks import check_kind, plain, refusal
+from .._checks import check_kind, check_text, plain, refusal
+
+HTTPS_URL = r"https://\S+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +38,9 @@ class OidcIdentity:
         for field in fields(self)[:4]:
             url = getattr(self, field.name)
             check_kind(field.name, url, str, "an https:// URL", "the discovery document has it")
-            if not Token.is_unresolved(url) and not url.startswith("https://"):
+            if not Token.is_unresolved(url) and not re.fullmatch(HTTPS_URL, url):
                 raise refusal(field.name, url, "an https:// URL", "the discovery document has it")
-        check_kind("client_id", self.client_id, str, "text")
+        check_text("client_id", self.client_id)
         secret = self.client_secret
         remedy = "pass its secret_value" if hasattr(secret, "secret_value") else "give SecretValue.secrets_manager(…)"
         # Text is shown to nobody: it may be the secret itself.

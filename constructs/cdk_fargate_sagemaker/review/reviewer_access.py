@@ -7,12 +7,12 @@ from typing import Self
 
 from aws_cdk import Token
 
-from .._checks import check_kind, check_sequence, plain, refusal
+from .._checks import check_kind, check_sequence, check_text, plain, refusal
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
 
 # As the ML API takes a subject from the load balancer.
-_SUBJECT = re.compile(r"[\x21-\x7e]{1,128}")
+SUBJECT = r"[\x21-\x7e]{1,128}"
 _SUBJECTS = "a list of subjects, each 1 to 128 letters, digits and signs without blanks"
 
 
@@ -44,7 +44,7 @@ class ReviewerAccess:
             InvalidArgumentError: no text, or an empty one.
         """
         for argument, given in (("name", name), ("value", value)):
-            _check_text(argument, given)
+            check_text(argument, given)
         return cls(_environment={"REVIEW_CLAIM": name, "REVIEW_CLAIM_VALUE": value})
 
     @classmethod
@@ -60,7 +60,7 @@ class ReviewerAccess:
         Raises:
             InvalidArgumentError: no text, or an empty one.
         """
-        _check_text("group", group)
+        check_text("group", group)
         return cls(_environment={"REVIEW_GROUP": group}, _group=group)
 
     @classmethod
@@ -77,7 +77,7 @@ class ReviewerAccess:
         listed = check_sequence("subjects", subjects, _SUBJECTS, empty=False)
         for subject in listed:
             check_kind("subjects", subject, str, _SUBJECTS)
-            if not Token.is_unresolved(subject) and not _SUBJECT.fullmatch(subject):
+            if not Token.is_unresolved(subject) and not re.fullmatch(SUBJECT, subject):
                 raise refusal("subjects", subject, _SUBJECTS)
         return cls(_environment={"REVIEW_SUBJECTS": " ".join(listed)})
 
@@ -101,9 +101,3 @@ class ReviewerAccess:
             "REVIEW_POOL": f"https://{identity.user_pool.user_pool_provider_name}",
             "REVIEW_POOL_CLIENT": identity.user_pool_client.user_pool_client_id,
         }
-
-
-def _check_text(name: str, given: str) -> None:
-    check_kind(name, given, str, "text")
-    if not given.strip():
-        raise refusal(name, given, "text of at least one letter")

@@ -20,6 +20,8 @@ _PAGE = ("/review", "/review/*")
 _CALLS = ("/v1/reviews", "/v1/reviews/*")
 # "up to five per rule": https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
 _MOST_PATHS = 5
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+_LONGEST_PATH = 128
 _SCOPE = "openid email"
 _EVERYBODY = "cdk-fargate-sagemaker:everybody-reviews"
 _SESSION = readable(Duration.hours(12))
@@ -160,6 +162,8 @@ def _paths(name: str, paths: Sequence[str]) -> Sequence[str]:
         check_kind(name, path, str, "paths that begin with a slash")
         if not Token.is_unresolved(path) and not path.startswith("/"):
             raise refusal(name, path, "paths that begin with a slash", f"write '/{path}'")
+        if not Token.is_unresolved(path) and len(path) > _LONGEST_PATH:
+            raise refusal(name, path, f"paths of at most {_LONGEST_PATH} characters", "shorten it with *")
     return listed
 
 

@@ -6,6 +6,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from .._allow import allow
+from .._checks import check_kind
+from .._interfaces import check_key
 from .._packaged_function import PackagedFunction
 from .._readable_help import CallSignature
 
@@ -38,6 +40,9 @@ class BucketEmptier(Construct):
         self, scope: Construct, id: str, *, bucket: s3.Bucket, log_encryption_key: kms.IKey | None = None
     ) -> None:
         super().__init__(scope, id)
+        check_kind("bucket", bucket, s3.Bucket, "an s3.Bucket of this app", "CloudFormation deletes no other bucket")
+        if log_encryption_key is not None:
+            check_key("log_encryption_key", log_encryption_key)
         packaged = _emptying_function(Stack.of(self), log_encryption_key)
         Tags.of(bucket).add(_TAG, "true", include_resource_types=["AWS::S3::Bucket"])
         allow(

@@ -29,10 +29,20 @@ from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
-from .._checks import check_duration, check_kind, check_one_of, check_percent, check_sequence, plain, refusal
-from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from .._checks import (
+    check_duration,
+    check_flags,
+    check_kind,
+    check_one_of,
+    check_percent,
+    check_sequence,
+    plain,
+    refusal,
+)
+from .._interfaces import AnyKey, AnyTopic, check_topic, checked_grantee
 from .._last_queue import last_queue
-from .._lives import check_removal_policy, is_kept, kept_from_the_start
+from .._lives import is_kept, kept_from_the_start
+from .._log_checks import check_log_settings
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._packaged_function import PackagedFunction
@@ -141,12 +151,10 @@ class ForecastFloor(Construct):
         super().__init__(scope, id)
         check_topic("alerts_topic", alerts_topic)
         days = _checked(utilization_percent, look_back, lead, time_zone, holidays)
-        check_kind("dry_run", dry_run, bool, "True or False")
-        check_removal_policy(removal_policy)
+        check_flags(dry_run=dry_run)
         if dashboard is not None:
             check_kind("dashboard", dashboard, ServiceDashboard)
-        if log_encryption_key is not None:
-            check_key("log_encryption_key", log_encryption_key)
+        check_log_settings(log_encryption_key=log_encryption_key, removal_policy=removal_policy)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)
         check_task_count(min_tasks, max_tasks)
         least, most = _bounds(parts, min_tasks, max_tasks)
@@ -217,7 +225,7 @@ class ForecastFloor(Construct):
 
     def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke the function, with `{"stop": true}` or `{"resume": true}`."""
-        return self._packaged.function.grant_invoke(grantee)
+        return self._packaged.function.grant_invoke(checked_grantee(grantee))
 
     def metric_floor(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """The minimum that the floor sets, in tasks (maximum over an hour); in a dry run the one that it would set."""

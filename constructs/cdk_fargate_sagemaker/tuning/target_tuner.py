@@ -37,10 +37,11 @@ from cdk_fargate_sagemaker.monitoring._task_hour import task_hour
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
-from .._checks import check_kind, plain, refusal
+from .._checks import check_flags, check_kind, plain, refusal
 from .._inline_policy import acknowledge_inline_policy
-from .._interfaces import AnyKey, AnyTopic, check_key, check_topic
-from .._lives import VENDED_STATES, check_removal_policy, is_kept, kept_from_the_start, name_of_this_life
+from .._interfaces import AnyKey, AnyTopic, check_topic, checked_grantee
+from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
+from .._log_checks import check_log_settings
 from .._log_key import log_key
 from .._managed_queue_key import explain_managed_key
 from .._metric_options import MetricOptions, with_options
@@ -184,13 +185,12 @@ class TargetTuner(Construct):
             max_latency_ratio=max_latency_ratio,
             skew=skew,
         )
+        check_flags(dry_run=dry_run)
         if price is not None:
             check_kind("price", price, FargatePrice, "a FargatePrice")
         check_topic("alerts_topic", alerts_topic)
         board = checked_board(dashboard)
-        check_removal_policy(removal_policy)
-        if log_encryption_key is not None:
-            check_key("log_encryption_key", log_encryption_key)
+        check_log_settings(log_encryption_key=log_encryption_key, removal_policy=removal_policy)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target, load_balancer=load_balancer)
         metrics, load_balancer = parts.metrics, parts.load_balancer
         scalable_target = parts.required_scalable_target()
@@ -305,7 +305,7 @@ class TargetTuner(Construct):
 
     def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` start the state machine, with `{"stop": true}` or `{"resume": true}`."""
-        return self._state_machine.grant_start_execution(grantee)
+        return self._state_machine.grant_start_execution(checked_grantee(grantee))
 
     def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Failed executions of the tuner (sum over 5 minutes)."""

@@ -4,7 +4,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_fargate_sagemaker.notifications import SlackNotifier
+from cdk_fargate_sagemaker.notifications import AlertsTopic, SlackNotifier
 from tests.constructs.minimal.monitoring import topic
 
 
@@ -13,5 +13,8 @@ def slack_notifier(stack: cdk.Stack, **given: Any) -> SlackNotifier:
     return SlackNotifier(stack, "Slack", **{"topic": topic(stack), "webhook_secret": secret, **given})
 
 
-# Nothing here takes a number.
-MINIMAL: dict[str, Callable[..., Any] | str] = {}
+def alerts_topic(stack: cdk.Stack, **given: Any) -> AlertsTopic:
+    return AlertsTopic(stack, "Alerts", **given)
+
+
+MINIMAL: dict[str, Callable[..., Any] | str] = {"AlertsTopic": alerts_topic}

@@ -5,6 +5,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
@@ -74,9 +75,13 @@ def inference_endpoint(stack: cdk.Stack, **given: Any) -> InferenceEndpoint:
 
 def release_records(stack: cdk.Stack, **given: Any) -> ReleaseRecords:
     least: dict[str, Any] = {"endpoint_name": "reviews", "workflow_names": ["reviews-release"]}
-    if not given.keys() >= {"alerts_topic", "encryption_key"}:
-        least |= {"alerts_topic": sns.Topic(stack, "Alerts"), "encryption_key": kms.Key(stack, "Key")}
-    return ReleaseRecords(stack, "Records", **(least | {"data_bucket": bucket(stack)} | given))
+    for name, make in (
+        ("data_bucket", bucket),
+        ("alerts_topic", lambda stack: sns.Topic(stack, "Alerts")),
+        ("encryption_key", lambda stack: kms.Key(stack, "Key")),
+    ):
+        least[name] = given[name] if name in given else make(stack)
+    return ReleaseRecords(stack, "Records", **(least | given))
 
 
 def rollback_workflow(stack: cdk.Stack, **given: Any) -> RollbackWorkflow:
@@ -171,8 +176,12 @@ MINIMAL = {
     "DynamoDbExport": lambda stack, **given: release_workflow(
         stack, source=DynamoDbExport(table=table(stack), **given)
     ),
+    "EndpointConfiguration": lambda stack, **given: inference_endpoint(
+        stack, configuration=EndpointConfiguration(**given)
+    ),
     "EndpointScaling": endpoint_scaling,
     "EvaluationGate": evaluation_gate,
+    "InferenceEndpoint": inference_endpoint,
     "InferenceEndpoint.metric_model_latency": lambda stack, **given: inference_endpoint(stack).metric_model_latency(
         **given
     ),
@@ -185,6 +194,13 @@ MINIMAL = {
     ),
     "ProcessingJob": lambda stack, **given: release_workflow(
         stack, preprocess=ProcessingJob(image=image(sibling(stack, "Elsewhere")), **given)
+    ),
+    "ReleaseBinding": "is made by the workflow, for its stages",
+    "ReleaseBinding.function": lambda stack, **given: own_stage(
+        stack,
+        lambda release: release.function(
+            "Own", lambda_.Function.from_function_name(stack, "Function", "own"), {}, **({"assign": {}} | given)
+        ),
     ),
     "ReleaseBinding.job": lambda stack, **given: own_stage(
         stack,
@@ -202,6 +218,7 @@ MINIMAL = {
     "ReviewDecisions": lambda stack, **given: release_workflow(
         stack, source=LabelledData(reviews=ReviewDecisions(table=table(stack), **given))
     ),
+    "ReleaseRecords": release_records,
     "RollbackWorkflow": rollback_workflow,
     "ServerlessInference": serverless_inference,
     "ShadowVariant": shadow_variant,

@@ -56,6 +56,11 @@ def _a_list_of_alarms(stack: cdk.Stack) -> object:
 
 WRONG = [
     WrongInput(
+        "a-number-for-a-floor",
+        lambda stack: service_dashboard(stack).draw_floor(3),
+        "floor: got 3, allowed: a metric of aws_cloudwatch; give ForecastFloor.metric_floor()",
+    ),
+    WrongInput(
         "one-metric-for-a-list",
         lambda stack: service_dashboard(stack, team_metrics=_SHARE),
         "team_metrics: got a Metric, allowed: ",

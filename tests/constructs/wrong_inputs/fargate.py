@@ -8,13 +8,16 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_ssm as ssm
 
 from cdk_fargate_sagemaker.fargate import (
     CpuStep,
     MetricStep,
     PredictiveScalingMetric,
+    ServiceScaling,
     ServiceVpcEndpoints,
+    SpikeScalingMixin,
     SpotCapacity,
 )
 from tests.constructs.minimal import fargate as minimal
@@ -48,6 +51,10 @@ def imported_network_load_balancer(stack: cdk.Stack) -> Any:
 
 def endpoints(stack: cdk.Stack, **given: Any) -> ServiceVpcEndpoints:
     return ServiceVpcEndpoints(stack, "Endpoints", **{"vpc": minimal.vpc(stack), **given})
+
+
+def response_time(stack: cdk.Stack) -> None:
+    minimal.scaled_fargate_service(stack).metrics.response_time(0.99)
 
 
 def schedule_twice(stack: cdk.Stack) -> None:
@@ -286,6 +293,43 @@ WRONG = [
         minimal.predictive_scaling,
         "max_capacity_breach_behavior: got none, allowed: HonorMaxCapacity, IncreaseMaxCapacity",
         max_capacity_breach_behavior=None,
+    ),
+    service("number-for-a-variable", "environment[1]: got 1, allowed: text as a variable's name", environment={1: "a"}),
+    service("blank-in-path", "health_check_path: got '/a b', allowed: a path that", health_check_path="/a b"),
+    service("class-for-certificate", "certificate: got the class Bucket, allowed: an ICert", certificate=s3.Bucket),
+    refused("a-number-for-a-zone", minimal.service_vpc, "availability_zones: got 1, all", availability_zones=["a", 1]),
+    refused("share-of-requests", response_time, "percentile: got 0.99, allowed: a number, 1 to 100; give 99 for 99 %"),
+    refused(
+        "class-for-a-task-count",
+        minimal.predictive_scaling,
+        "scalable_target: got the class ScalableTaskCount, allowed: the task count of the service",
+        scalable_target=ecs.ScalableTaskCount,
+    ),
+    WrongInput(
+        "name-of-a-task-count",
+        lambda _: ServiceScaling.of("service/shop/web"),
+        "scalable_target: got 'service/shop/web', allowed: what auto_scale_task_count(…) returned",
+    ),
+    WrongInput(
+        "45-seconds-for-a-graph",
+        lambda stack: minimal.scaled_fargate_service(stack).metric_cpu_maximum(period=cdk.Duration.seconds(45)),
+        "period: got 45 seconds, allowed: 1, 5, 10 or 30 seconds, or whole minutes",
+    ),
+    WrongInput(
+        "number-for-a-statistic",
+        lambda stack: minimal.scaled_fargate_service(stack).metric_cpu_maximum(statistic=99),
+        "statistic: got 99, allowed: text",
+    ),
+    WrongInput(
+        "role-by-name",
+        lambda stack: minimal.retry_queue(stack).grant_use("worker"),
+        "grantee: got 'worker', allowed: an iam.IGrantable: a role, a function, a service; import a role with iam.Role",
+    ),
+    WrongInput("number-for-mixed-steps", lambda _: SpikeScalingMixin(steps=80), "steps: got 80, allowed: one CpuStep"),
+    WrongInput(
+        "mixin-of-a-stack",
+        lambda stack: SpikeScalingMixin().apply_to(stack),
+        "construct: got a Stack, allowed: a service of aws_ecs; apply it with construct.with_(…)",
     ),
     refused("no-steps", minimal.spike_scaling, "steps: got an empty list, allowed: one CpuStep", steps=[]),
     WrongInput("one-schedule-twice", schedule_twice, "id: got 'Morning', allowed: one that no other schedule"),

@@ -58,6 +58,11 @@ def _unnamed(stack: cdk.Stack) -> cloudwatch.Alarm:
 
 WRONG = [
     WrongInput(
+        "no-name-of-a-service",
+        lambda stack: review_alarms(stack, service_name=""),
+        "service_name: got '', allowed: the name of the service's metrics, 1 to 255 ",
+    ),
+    WrongInput(
         "a-share-of-fallbacks",
         lambda stack: fallback_alarms(stack, fallback_percent=0),
         "fallback_percent: got 0, allowed: a number, above 0, at most 100",

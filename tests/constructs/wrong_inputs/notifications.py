@@ -1,4 +1,5 @@
 from cdk_fargate_sagemaker.notifications import AlertsTopic
+from cdk_fargate_sagemaker.storage import BucketEmptier
 from tests.constructs.minimal.notifications import slack_notifier
 from tests.constructs.wrong_inputs import WrongInput
 
@@ -18,6 +19,21 @@ WRONG = [
         "a-keys-arn-for-logs",
         lambda stack: slack_notifier(stack, log_encryption_key=_KEY),
         f"log_encryption_key: got '{_KEY}', allowed: a kms.IKey; import it with kms.Key.from_key_arn",
+    ),
+    WrongInput(
+        "blanks-in-a-topics-name",
+        lambda stack: AlertsTopic(stack, "Alerts", topic_name="my alerts"),
+        "topic_name: got 'my alerts', allowed: 1 to 256 letters, digits, hyphens and underscores",
+    ),
+    WrongInput(
+        "a-publisher-by-name",
+        lambda stack: AlertsTopic(stack, "Alerts").grant_publish("backup"),
+        "grantee: got 'backup', allowed: an iam.IGrantable",
+    ),
+    WrongInput(
+        "a-bucket-to-empty-by-name",
+        lambda stack: BucketEmptier(stack, "Emptier", bucket="data"),
+        "bucket: got 'data', allowed: an s3.Bucket of this app",
     ),
     WrongInput(
         "an-alias-for-alerts",

@@ -133,12 +133,37 @@ WRONG = [
     WrongInput(
         "a-claim-of-no-value",
         lambda stack: ReviewerAccess.by_claim("groups", " "),
-        "value: got ' ', allowed: text of at least one letter",
+        "value: got ' ', allowed: text, not empty",
     ),
     WrongInput(
         "a-list-for-a-group",
         lambda stack: ReviewerAccess.by_group(["moderators"]),
         "group: got a list, allowed: text",
+    ),
+    WrongInput(
+        "a-path-that-is-too-long",
+        lambda stack: reviewer_sign_in(stack, page_paths=["/" + "a" * 128]),
+        "page_paths: got '/aaaaa",
+    ),
+    WrongInput(
+        "a-client-without-an-id",
+        lambda stack: oidc_identity(client_id=""),
+        "client_id: got '', allowed: text, not empty",
+    ),
+    WrongInput(
+        "an-address-without-a-host",
+        lambda stack: oidc_identity(issuer="https://"),
+        "issuer: got 'https://', allowed: an https:// URL",
+    ),
+    WrongInput(
+        "metrics-of-no-service",
+        lambda stack: review_queue(stack).metric_stored(namespace="Moderation/Api", service_name=""),
+        "service_name: got '', allowed: text, not empty",
+    ),
+    WrongInput(
+        "a-reader-by-name",
+        lambda stack: review_queue(stack).grant_use("api"),
+        "grantee: got 'api', allowed: an iam.IGrantable",
     ),
     WrongInput(
         "hours-for-a-session",

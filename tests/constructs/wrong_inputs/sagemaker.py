@@ -3,9 +3,11 @@ from typing import Any
 import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 
@@ -42,6 +44,7 @@ from tests.constructs.minimal.sagemaker import (
     bucket,
     image,
     inference_endpoint,
+    release_records,
     release_workflow,
     rollback_workflow,
     table,
@@ -99,6 +102,50 @@ def _two_workflows(stack: cdk.Stack) -> None:
 
 
 WRONG = [
+    *(
+        WrongInput(
+            f"schedule-{expression}",
+            lambda stack, text=expression: release_workflow(stack, schedule=events.Schedule.expression(text)),
+            f"schedule: got '{expression}', allowed: rate(1 day), rate(7 days), or cron(…) of minute, hour, ",
+        )
+        for expression in (
+            "cron(0 3 * * MON *)",
+            "cron(0 3 ? * ? *)",
+            "cron(0 3 * * ?)",
+            "rate(1 days)",
+            "rate(0 days)",
+        )
+    ),
+    WrongInput(
+        "a-caller-by-name",
+        lambda stack: inference_endpoint(stack).grant_invoke("api"),
+        "grantee: got 'api', allowed: an iam.IGrantable",
+    ),
+    WrongInput(
+        "a-share-for-a-percentile",
+        lambda stack: EndpointMetrics(endpoint_name="reviews").model_latency(0.99),
+        "percentile: got 0.99, allowed: a number, 1 to 100; give 99 for 99 %",
+    ),
+    WrongInput(
+        "metrics-of-no-endpoint",
+        lambda stack: EndpointMetrics(endpoint_name=""),
+        "endpoint_name: got '', allowed: text, not empty",
+    ),
+    WrongInput(
+        "a-database-without-a-name",
+        lambda stack: _unload(stack, database=""),
+        "database: got '', allowed: text, not empty",
+    ),
+    WrongInput(
+        "a-class-for-a-table",
+        lambda stack: DynamoDbExport(table=dynamodb.Table),
+        "table: got the class Table, allowed: an ITable; import a table",
+    ),
+    WrongInput(
+        "records-that-notify-a-name",
+        lambda stack: release_records(stack, alerts_topic="alerts"),
+        "alerts_topic: got 'alerts', allowed: an sns.ITopic; import it with sns.Topic.from_topic_arn",
+    ),
     # ModelReleaseWorkflow
     WrongInput(
         "a-buckets-name-for-a-bucket",

@@ -17,6 +17,11 @@ def _whole_alarms(stack: cdk.Stack) -> object:
 
 WRONG = [
     WrongInput(
+        "an-operator-by-name",
+        lambda stack: forecast_floor(stack).grant_stop_and_resume("on-call"),
+        "grantee: got 'on-call', allowed: an iam.IGrantable",
+    ),
+    WrongInput(
         "one-alarm-for-a-list",
         lambda stack: target_tuner(stack, guardrail_alarms=alarm(stack)),
         "guardrail_alarms: got an AlarmBase, allowed: alarms, at least one; ",

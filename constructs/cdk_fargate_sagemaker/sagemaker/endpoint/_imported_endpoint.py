@@ -6,6 +6,7 @@ from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
 from ..._checks import check_kind, refusal
+from ..._interfaces import checked_grantee
 
 
 @jsii.implements(sagemaker.IEndpoint)
@@ -61,5 +62,5 @@ class ImportedEndpoint(Resource):
 def invoke_grant(grantee: iam.IGrantable, endpoint_arn: str) -> iam.Grant:
     """Lets `grantee` invoke this endpoint, and no other."""
     return iam.Grant.add_to_principal(
-        grantee=grantee, actions=["sagemaker:InvokeEndpoint"], resource_arns=[endpoint_arn]
+        grantee=checked_grantee(grantee), actions=["sagemaker:InvokeEndpoint"], resource_arns=[endpoint_arn]
     )

@@ -6,7 +6,7 @@ from typing import Unpack
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from ..._checks import check_kind, check_number, plain, refusal
+from ..._checks import check_kind, check_percent, check_text, plain, refusal
 from ..._metric_options import (
     AnyMetric,
     ExpressionOptions,
@@ -42,11 +42,11 @@ class EndpointMetrics:
         configuration: what the endpoint runs. Default: one variant named `primary`.
 
     Raises:
-        InvalidArgumentError: a name that is no text, or something else than a configuration.
+        InvalidArgumentError: a name that is no text or empty, or something else than a configuration.
     """
 
     def __init__(self, *, endpoint_name: str, configuration: EndpointConfiguration | None = None) -> None:
-        check_kind("endpoint_name", endpoint_name, str, "text")
+        check_text("endpoint_name", endpoint_name)
         if configuration is not None:
             check_kind("configuration", configuration, EndpointConfiguration)
         self._endpoint_name = endpoint_name
@@ -106,7 +106,7 @@ class EndpointMetrics:
         """Milliseconds from the request's arrival at the container to its answer; of several variants the slowest.
 
         Args:
-            percentile: from 0 to 100.
+            percentile: from 1 to 100.
             options: those of the CDK's metrics; `statistic` takes the percentile's place.
 
         Raises:
@@ -119,7 +119,7 @@ class EndpointMetrics:
         inference a cold start is in it.
 
         Args:
-            percentile: from 0 to 100.
+            percentile: from 1 to 100.
             options: those of the CDK's metrics; `statistic` takes the percentile's place.
 
         Raises:
@@ -257,7 +257,7 @@ class EndpointMetrics:
     # A graph refuses two metrics of one id, so that each id says what it is.
 
     def _latency(self, name: str, percentile: float, of: str, options: MetricOptions) -> cloudwatch.MathExpression:
-        check_number("percentile", percentile, at_least=0, at_most=100, token=False)
+        check_percent("percentile", percentile, at_least=1, token=False)
         # Ids and the label say which statistic it is.
         statistic = options.get("statistic") or cloudwatch.Stats.percentile(percentile)
         label = f"{of} {statistic}"
@@ -299,6 +299,8 @@ class EndpointMetrics:
 
     def _metric(self, namespace: str, variant: EndpointVariant, name: str, statistic: str) -> cloudwatch.Metric:
         check_kind("variant", variant, EndpointVariant)
+        check_text("name", name)
+        check_text("statistic", statistic)
         return cloudwatch.Metric(
             namespace=namespace,
             metric_name=name,

@@ -336,7 +336,7 @@ class InferenceEndpoint(Resource):
         """Measures the milliseconds that the container took.
 
         Args:
-            percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
+            percentile: which of the requests, by their time, from 1 to 100. Default: 99.
             options: those of the CDK's metrics.
         """
         return self._metrics.model_latency(percentile, **options)
@@ -345,7 +345,7 @@ class InferenceEndpoint(Resource):
         """Measures the milliseconds that SageMaker added.
 
         Args:
-            percentile: which of the requests, by their time, above 0, at most 100. Default: 99.
+            percentile: which of the requests, by their time, from 1 to 100. Default: 99.
             options: those of the CDK's metrics.
         """
         return self._metrics.overhead_latency(percentile, **options)

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..._checks import check_kind, refusal
+from ..._checks import check_kind, check_text, refusal
 
 
 def check_environment(name: str, environment: Any) -> None:
@@ -12,8 +12,7 @@ def check_environment(name: str, environment: Any) -> None:
     """
     check_kind(name, environment, Mapping, "a mapping of texts")
     for variable, value in environment.items():
-        if not isinstance(variable, str):
-            raise refusal(f"{name}[{variable!r}]", variable, "text as a variable's name")
+        check_text(f"{name}[{variable!r}]", variable, "text as a variable's name")
         if not isinstance(value, str):
             remedy = f"give '{value}'" if isinstance(value, int | float) and not isinstance(value, bool) else None
             raise refusal(f"{name}[{variable!r}]", value, "text", remedy)

@@ -1,18 +1,20 @@
 """What a release workflow may be given, and what goes together."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
-from ..._checks import check_duration, check_kind, check_number, plain, refusal
+from ..._checks import check_duration, check_flags, check_kind, check_number, plain, refusal
 from ..._interfaces import check_bucket, check_key, check_topic
 from ..._lives import check_removal_policy
+from ..._log_checks import check_log_retention
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..configuration.traffic_shifting import TrafficShifting
 from ..endpoint._endpoint_name import check_endpoint_name
@@ -29,6 +31,9 @@ from ._release_definition import ReleaseStages
 # It leaves 23 of SageMaker's 63 for the execution's name.
 _LONGEST_ENDPOINT_NAME = 40
 LEAST_KEPT = 2
+_RATE = re.compile(r"rate\((1 (minute|hour|day)|(?!1 )[1-9]\d* (minutes|hours|days))\)")
+_CRON = re.compile(r"cron\(([^()]+)\)")
+_CRON_FIELDS = 6
 
 
 def checked_stages(*, source: Any, preprocess: Any, train: Any, evaluate: Any, check: Any) -> ReleaseStages:
@@ -100,7 +105,8 @@ def check_release_arguments(
             "an events.Schedule",
             "give events.Schedule.expression('rate(7 days)')",
         )
-    check_kind("start_on_new_data", start_on_new_data, bool, "True or False")
+        check_schedule("schedule", schedule.expression_string)
+    check_flags(start_on_new_data=start_on_new_data)
     check_number(
         "keep_releases",
         keep_releases,
@@ -119,8 +125,34 @@ def check_release_arguments(
     if in_service_within is not None:
         # The time of the whole workflow is computed from it.
         check_duration("in_service_within", in_service_within, above_zero=True, whole="seconds", token=False)
-    check_kind("log_retention", log_retention, logs.RetentionDays, "a logs.RetentionDays")
+    check_log_retention(log_retention)
     check_removal_policy(removal_policy)
+
+
+def check_schedule(name: str, expression: str) -> None:
+    """Refuses an expression that EventBridge would refuse when the rule is deployed.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+
+    Args:
+        name: of the schedule, where it is set.
+        expression: `cron(…)` or `rate(…)`.
+
+    Raises:
+        InvalidArgumentError: see above.
+    """
+    if Token.is_unresolved(expression) or _RATE.fullmatch(expression):
+        return
+    found = _CRON.fullmatch(expression)
+    fields = found[1].split() if found else []
+    # Days of the month and days of the week exclude each other; EventBridge wants a ? for the one that is not meant.
+    if len(fields) != _CRON_FIELDS or (fields[2] == "?") == (fields[4] == "?"):
+        raise refusal(
+            name,
+            expression,
+            "rate(1 day), rate(7 days), or cron(…) of minute, hour, day of the month, month, day of the week, year",
+            "write ? for one of the two days, as cron(0 3 ? * MON *)",
+        )
 
 
 def check_starts(

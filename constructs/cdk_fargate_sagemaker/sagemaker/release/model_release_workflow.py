@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ..._checks import refusal
-from ..._interfaces import AnyKey, AnyTopic
+from ..._interfaces import AnyKey, AnyTopic, checked_grantee
 from ..._metric_options import MetricOptions, given_options
 from ..._readable_help import CallSignature
 from ..configuration._endpoint_requests import longest_waits
@@ -460,7 +460,7 @@ class ModelReleaseWorkflow(Construct):
         Args:
             grantee: who is allowed.
         """
-        return self._state_machine.grant_start_execution(grantee)
+        return self._state_machine.grant_start_execution(checked_grantee(grantee))
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other.

@@ -14,7 +14,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ..._checks import check_duration, check_kind
-from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic
+from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic, checked_grantee
+from ..._log_checks import check_log_retention
 from ..._metric_options import MetricOptions, given_options
 from ..._readable_help import CallSignature
 from ..._topic_publishers import rule_target
@@ -97,6 +98,7 @@ class RollbackWorkflow(Construct):
         poll_interval = poll_interval or POLL_INTERVAL
         settled_within = settled_within or Duration.hours(2)
         _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
+        check_log_retention(log_retention)
         self._timeout = settled_within.plus(_REST)
         self._role = workflow_role(self, f"The rollback workflow of {endpoint_name}")
         self._log_group = workflow_logs(self, encryption_key, log_retention)
@@ -207,7 +209,7 @@ class RollbackWorkflow(Construct):
         Args:
             grantee: who is allowed.
         """
-        return self._state_machine.grant_start_execution(grantee)
+        return self._state_machine.grant_start_execution(checked_grantee(grantee))
 
     def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Counts rollbacks that failed (sum over 5 minutes).

@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._allow import allow
-from ..._checks import check_kind, check_sequence, refusal
+from ..._checks import check_kind, check_sequence, check_text, refusal
 from ..._interfaces import check_bucket
 from ..._key_use import allow_key
 from ..._readable_help import readable
@@ -76,11 +76,12 @@ class AthenaUnload(ReleaseStage):
     reviews: ReviewDecisions | None = None
 
     def __post_init__(self) -> None:
-        for name in ("query", "database", "prefix", "work_group"):
-            check_kind(name, getattr(self, name), str, "text")
+        check_kind("prefix", self.prefix, str, "text")
+        for name in ("query", "database", "work_group"):
+            check_text(name, getattr(self, name))
         tables = check_sequence("tables", self.tables, "a list of the tables that the query reads", empty=False)
         for table in tables:
-            check_kind("tables", table, str, "names of tables as text")
+            check_text("tables", table, "names of tables as text")
         object.__setattr__(self, "tables", tables)
         query = self.query.strip()
         if not Token.is_unresolved(query) and (";" in query or not query.lower().startswith(("select", "with"))):

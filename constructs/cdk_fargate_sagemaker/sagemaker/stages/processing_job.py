@@ -8,7 +8,7 @@ from typing import ClassVar
 from aws_cdk import Duration, Token
 from aws_cdk import aws_stepfunctions as sfn
 
-from ..._checks import check_kind, check_sequence, plain, refusal
+from ..._checks import check_flags, check_kind, check_sequence, plain, refusal
 from ..._readable_help import readable
 from ..machines._environment import check_environment
 from ..machines._instance_type import normalised_instance_type
@@ -96,7 +96,7 @@ class ProcessingJob(ReleaseStage):
         if len(self.environment) > _MOST_VARIABLES:
             raise refusal("environment", plain(f"{len(self.environment)} variables"), f"at most {_MOST_VARIABLES}")
         object.__setattr__(self, "environment", MappingProxyType(dict(self.environment)))
-        check_kind("network_isolation", self.network_isolation, bool, "True or False")
+        check_flags(network_isolation=self.network_isolation)
         if self.vpc is not None:
             check_placement(self.vpc)
 

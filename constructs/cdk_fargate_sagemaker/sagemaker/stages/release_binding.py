@@ -10,7 +10,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ..._checks import check_duration
+from ..._checks import check_duration, check_flags
 from ..._interfaces import AnyFunction, check_function
 from ..configuration.endpoint_configuration import EndpointConfiguration
 from ..machines.vpc_placement import VpcPlacement
@@ -227,9 +227,10 @@ class ReleaseBinding:
             repeatable: it may be invoked again where it did not answer. Default: it may not.
 
         Raises:
-            InvalidArgumentError: no function, or a name that another state has.
+            InvalidArgumentError: no function, a flag that is none, or a name that another state has.
         """
         check_function("function", function)
+        check_flags(repeatable=repeatable)
         return self._tasks.function(name, function, dict(payload), assign=assign, repeatable=repeatable)
 
     def task(

@@ -10,7 +10,7 @@ from aws_cdk import Duration, Tokenization
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._allow import allow
-from ..._checks import check_duration, check_kind, check_sequence, plain, refusal
+from ..._checks import check_duration, check_flags, check_kind, check_sequence, plain, refusal
 from ..._number_token import is_token
 from ..._readable_help import readable
 from ..machines._instance_type import normalised_instance_type
@@ -108,7 +108,7 @@ class TrainingJob(ReleaseStage):
         object.__setattr__(self, "instance_type", normalised_instance_type(self.instance_type))
         check_volume(self.volume_gib)
         check_max_runtime(self.max_runtime, at_most=_LONGEST_RUN)
-        check_kind("network_isolation", self.network_isolation, bool, "True or False")
+        check_flags(network_isolation=self.network_isolation)
         self._check_channels()
         self._check_machines()
         if self.checkpoints is None:

@@ -11,7 +11,7 @@ from constructs import Construct
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_sequence
-from ..._interfaces import check_key
+from ..._interfaces import check_bucket, check_key, check_topic
 from ..._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
 from ..._lives import check_removal_policy, is_kept, kept_from_the_start
 from ..._packaged_function import PackagedFunction
@@ -70,6 +70,8 @@ class ReleaseRecords(Construct):
         super().__init__(scope, id)
         check_endpoint_name(endpoint_name)
         check_sequence("workflow_names", workflow_names, "a list of names", empty=False)
+        check_bucket("data_bucket", data_bucket)
+        check_topic("alerts_topic", alerts_topic)
         check_key("encryption_key", encryption_key)
         check_removal_policy(removal_policy)
         stack = Stack.of(self)
