@@ -75,13 +75,9 @@ def inference_endpoint(stack: cdk.Stack, **given: Any) -> InferenceEndpoint:
 
 def release_records(stack: cdk.Stack, **given: Any) -> ReleaseRecords:
     least: dict[str, Any] = {"endpoint_name": "reviews", "workflow_names": ["reviews-release"]}
-    for name, make in (
-        ("data_bucket", bucket),
-        ("alerts_topic", lambda stack: sns.Topic(stack, "Alerts")),
-        ("encryption_key", lambda stack: kms.Key(stack, "Key")),
-    ):
-        least[name] = given[name] if name in given else make(stack)
-    return ReleaseRecords(stack, "Records", **(least | given))
+    if not given.keys() >= {"alerts_topic", "encryption_key"}:
+        least |= {"alerts_topic": sns.Topic(stack, "Alerts"), "encryption_key": kms.Key(stack, "Key")}
+    return ReleaseRecords(stack, "Records", **(least | {"data_bucket": bucket(stack)} | given))
 
 
 def rollback_workflow(stack: cdk.Stack, **given: Any) -> RollbackWorkflow:

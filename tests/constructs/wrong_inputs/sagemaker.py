@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
@@ -58,6 +59,10 @@ class Late:
         return 4177
 
 
+def _scheduled(expression: str) -> Callable[[cdk.Stack], object]:
+    return lambda stack: release_workflow(stack, schedule=events.Schedule.expression(expression))
+
+
 def _alarm(stack: cdk.Stack) -> cloudwatch.IAlarm:
     return cloudwatch.Alarm.from_alarm_name(stack, "Slow", "slow")
 
@@ -105,7 +110,7 @@ WRONG = [
     *(
         WrongInput(
             f"schedule-{expression}",
-            lambda stack, text=expression: release_workflow(stack, schedule=events.Schedule.expression(text)),
+            _scheduled(expression),
             f"schedule: got '{expression}', allowed: rate(1 day), rate(7 days), or cron(…) of minute, hour, ",
         )
         for expression in (
