@@ -1,10 +1,8 @@
 import importlib.util
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.access import allow, make_role
 from tests.botocore_calls import judged_calls as judged_calls
+from tests.web_server import Handler, serving
 
 FUNCTIONS = Path(__file__).parents[2] / "lambda"
 
@@ -46,41 +45,24 @@ class Answer:
 class HttpServer:
     """A real HTTP server on loopback that gives its answers in turn, the last one for ever, and keeps what it got."""
 
-    port: int
+    url: str
     answers: list[Answer] = field(default_factory=list)
     requests: list[tuple[str, bytes]] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
 
 @pytest.fixture
 def http_server() -> Iterator[HttpServer]:
-    class Handler(BaseHTTPRequestHandler):
+    class InTurn(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.requests.append((self.path, body))
+            server.requests.append((self.path, self.body()))
             answer = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
+            self.answer(answer.status, answer.body, **answer.headers)
 
         do_PUT = do_POST  # as CloudFormation is answered
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        server = HttpServer(port=listening.server_port)
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(InTurn) as url:
+        server = HttpServer(url)
         yield server
-        listening.shutdown()
-        thread.join()
 
 
 @pytest.fixture

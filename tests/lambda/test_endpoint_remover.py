@@ -1,5 +1,4 @@
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.waiting import until
 
 ROLE = "arn:aws:iam::123456789012:role/release"
 ANSWER = "http://127.0.0.1/answer"
@@ -51,7 +52,7 @@ class Endpoint:
     def serve(self, configuration: str, *, wait: bool = True) -> None:
         self.sagemaker.create_endpoint(EndpointName=self.name, EndpointConfigName=configuration)
         if wait:
-            eventually(lambda: self.status() == "InService")
+            until(lambda: self.status() == "InService")
 
     def status(self) -> str | None:
         try:
@@ -79,13 +80,6 @@ class Endpoint:
         self.module.handler(event, remaining)
 
 
-def eventually(question: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not question():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def endpoint(
     load_function: Callable[[str], ModuleType],
@@ -108,7 +102,7 @@ def endpoint(
     yield Endpoint(load_function("endpoint_remover"), aws, releases_table, bucket, name)
     made = Endpoint(load_function("endpoint_remover"), aws, releases_table, bucket, name)
     if made.status() is not None:
-        eventually(lambda: made.status() == "InService")
+        until(lambda: made.status() == "InService")
         aws.client("sagemaker").delete_endpoint(EndpointName=name)
 
 

@@ -3,12 +3,9 @@
 import io
 import json
 import tarfile
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.botocore_calls import leave_out
+from tests.waiting import until
+from tests.web_server import Handler, serving
 
 PROGRAM = Path(__file__).parent / "program"
 ROLE = "arn:aws:iam::123456789012:role/release"
@@ -59,10 +58,7 @@ class Stack:
         self.wait()
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while self.sagemaker.describe_endpoint(EndpointName=self.endpoint)["EndpointStatus"] != "InService":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: self.sagemaker.describe_endpoint(EndpointName=self.endpoint)["EndpointStatus"] == "InService")
 
     def ask(self, kind: str, step: str, wanted: list[Any], before: list[Any] | None = None) -> dict[str, Any]:
         """One request of CloudFormation; returns what it was answered."""
@@ -123,27 +119,17 @@ def stack(load_function: Callable[[str], ModuleType], aws: Any, bucket: str) -> 
     aws.client("s3").put_object(Bucket=bucket, Key="model.tar.gz", Body=archive.getvalue())
     answers: list[dict[str, Any]] = []
 
-    class CloudFormation(BaseHTTPRequestHandler):
+    class CloudFormation(Handler):
         def do_PUT(self) -> None:
             assert self.headers["Content-Type"] == ""
-            answers.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
+            answers.append(json.loads(self.body()))
+            self.answer(200)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        made = Stack(
-            load_function("endpoint_scaling"), aws, f"http://127.0.0.1:{server.server_port}/?signed", answers, bucket
-        )
+    with serving(CloudFormation) as url:
+        made = Stack(load_function("endpoint_scaling"), aws, f"{url}/?signed", answers, bucket)
         made.create("ml.m5.large")
         yield made
         made.sagemaker.delete_endpoint(EndpointName=made.endpoint)
-        server.shutdown()
-        thread.join()
 
 
 def test_a_first_deployment_registers_after_the_endpoint(stack: Stack) -> None:

@@ -1,6 +1,5 @@
 import io
 import tarfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.waiting import until
 
 ROLE = "arn:aws:iam::123456789012:role/release"
 PROGRAM = Path(__file__).parent / "program"
@@ -94,7 +95,7 @@ class Releases:
         endpoint = f"endpoint-{self.unique}"
         self.sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=self.name(release))
         self.endpoints.append(endpoint)
-        self.wait(lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService")
+        until(lambda: self.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService")
         items = self.aws.client("dynamodb").scan(TableName=self.table)["Items"]
         for item in items:
             self.aws.client("dynamodb").put_item(TableName=self.table, Item=item | {"endpoint": {"S": endpoint}})
@@ -127,12 +128,6 @@ class Releases:
         event = {"operation": "discard", "release": self.name(release)}
         deleted: list[str] = self.module.handler(event, context(seconds))["deleted"]
         return deleted
-
-    def wait(self, question: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
-        while not question():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 def context(seconds: float = 90) -> SimpleNamespace:
@@ -300,7 +295,7 @@ def test_fails_when_a_job_does_not_stop_in_time(releases: Releases) -> None:
     deaf = ["env", "--ignore-signal=TERM", "python", "program.py"]
     start_training(releases, "slow", ContainerEntrypoint=deaf)
     job = {"TrainingJobName": releases.name("slow")}
-    releases.wait(lambda: releases.sagemaker.describe_training_job(**job)["SecondaryStatus"] == "Training")
+    until(lambda: releases.sagemaker.describe_training_job(**job)["SecondaryStatus"] == "Training")
     with pytest.raises(
         releases.module.JobStillRunningError, match=r"training job slow-.* was asked to stop and is still"
     ):

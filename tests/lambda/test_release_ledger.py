@@ -3,7 +3,6 @@ import io
 import json
 import tarfile
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.botocore_calls import leave_out
+from tests.waiting import until
 
 READS = {
     "Version": "2012-10-17",
@@ -50,10 +50,7 @@ class Ledger:
         answer = machines.start_execution(stateMachineArn=self.machine, input=json.dumps({"error": error}))
         arn = str(answer["executionArn"])
         self.started.append(arn)
-        deadline = time.monotonic() + 60
-        while error != "none" and machines.describe_execution(executionArn=arn)["status"] == "RUNNING":
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: error == "none" or machines.describe_execution(executionArn=arn)["status"] != "RUNNING")
         return arn
 
     def stop(self, execution: str) -> None:
@@ -313,10 +310,7 @@ def serving(ledger: Ledger, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Any
         variant = {"VariantName": "v", "ModelName": f"{endpoint}-model"} | instances
         sagemaker.create_endpoint_config(EndpointConfigName=configuration, ProductionVariants=[variant])
         sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=configuration)
-        deadline = time.monotonic() + 60
-        while sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] != "InService":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService")
         return endpoint
 
     yield serve

@@ -27,7 +27,7 @@ def notifier(load_function: Callable[[str], ModuleType], monkeypatch: pytest.Mon
 @pytest.fixture
 def webhook_secret(aws: Any, http_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     answer = aws.client("secretsmanager").create_secret(
-        Name=f"webhook-{http_server.port}", SecretString=http_server.url + SECRET_PATH
+        Name=f"webhook-{uuid.uuid4().hex}", SecretString=http_server.url + SECRET_PATH
     )
     monkeypatch.setenv("SLACK_WEBHOOK_SECRET_ARN", answer["ARN"])
     return str(answer["ARN"])

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from tests.constructs.sagemaker.faults.conftest import (
     STACK,
     WAIT_SCALE,
     Lane,
-    Slack,
     make_table,
     record_of,
     synthesise,
@@ -26,6 +23,7 @@ from tests.constructs.sagemaker.faults.conftest import (
 )
 from tests.deployed_assembly import deploy
 from tests.proofs.proof import ProofError, Suite
+from tests.slack_webhook import slack_webhook
 
 _LANE = "lane-r"
 
@@ -308,38 +306,12 @@ def _deployed(folder: Path) -> Iterator[Endpoint]:
     for made in (assembly, orders / _LANE):
         made.mkdir(parents=True, exist_ok=True)
     synthesise(assembly, [_LANE], orders)
-    with _listening() as slack, EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE) as aws:
+    with slack_webhook() as slack, EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE) as aws:
         outputs = deploy(aws, assembly, STACK)
-        aws.client("secretsmanager").put_secret_value(
-            SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
-        )
+        aws.client("secretsmanager").put_secret_value(SecretId=outputs["secret"], SecretString=slack.url)
         s3, bucket = aws.client("s3"), outputs["bucket"]
         lines = "".join(json.dumps({"text": text, "label": int(text.startswith("bad"))}) + "\n" for text in POSTS)
         s3.put_object(Bucket=bucket, Key="posts/posts.jsonl", Body=lines.encode())
         s3.put_object(Bucket=bucket, Key=f"pretrained/{_LANE}/weights", Body=b"pretrained")
         make_table(aws.client("glue"), f"s3://{bucket}/posts/")
         yield Endpoint(Lane(name=_LANE, aws=aws, slack=slack, outputs=outputs, orders=orders / _LANE))
-
-
-@contextlib.contextmanager
-def _listening() -> Iterator[Slack]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            slack.told.append(json.dumps(body, ensure_ascii=False).replace("\\n", "\n"))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        slack = Slack(port=server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield slack
-        finally:
-            server.shutdown()
-            thread.join()

@@ -1,7 +1,6 @@
 import json
 import tarfile
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +11,7 @@ import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from tests.access import EVERYTHING, allow, make_role
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
@@ -39,14 +39,7 @@ def moderation_app() -> Path:
 def eventually() -> Callable[..., Any]:
     """Calls until the answer is true; fails after the time."""
 
-    def wait(question: Callable[[], Any], *, seconds: float = 60.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (answer := question()):
-            assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
-            time.sleep(0.05)
-        return answer
-
-    return wait
+    return until
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,9 @@
 """Both workflows deployed and run: real functions, programs that keep SageMaker's contracts, a listener for Slack."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +38,8 @@ from moderation_rehearsal.fixed_draws import fix_draws
 from tests.denied_calls import DeniedCalls
 from tests.deployed_assembly import deploy
 from tests.docs.aws_commands import commands_of, run_command
+from tests.slack_webhook import SlackWebhook, slack_webhook
+from tests.waiting import until
 
 IMAGES = Path(__file__).parent / "images"
 NIGHT = Path(__file__).parents[3] / "docs" / "roll-back-at-3-am.md"
@@ -51,33 +51,21 @@ SCALED = [("endpoint/moderation-test/variant/primary", 3)]
 
 
 @dataclass
-class Slack:
-    """A listener for Slack's webhook; `status` is what it answers with."""
-
-    port: int
-    status: int = 200
-    told: list[dict[str, Any]] = field(default_factory=list)
-
-    def about(self, execution: str, *, within_s: float = 60) -> list[dict[str, Any]]:
-        """What was told about an execution, once something was; a little later, so that a second message shows too."""
-        found = self._about(execution, within_s)
-        time.sleep(1 if found else 0)
-        return [message for message in self.told if f":{execution}|" in json.dumps(message)]
-
-    def _about(self, execution: str, within_s: float) -> bool:
-        end = time.monotonic() + within_s
-        while time.monotonic() < end:
-            if any(f":{execution}|" in json.dumps(message) for message in self.told):
-                return True
-            time.sleep(0.1)
-        return False
-
-
-@dataclass
 class Deployed:
     aws: EmbeddedAws
-    slack: Slack
+    slack: SlackWebhook
     outputs: dict[str, str]
+
+    def told_about(self, execution: str) -> list[dict[str, Any]]:
+        """What was told about an execution, once something was; a little later, so that a second message shows too."""
+        end = time.monotonic() + 60
+        while not self._told_about(execution) and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(1)
+        return self._told_about(execution)
+
+    def _told_about(self, execution: str) -> list[dict[str, Any]]:
+        return [message for message in list(self.slack.told) if f":{execution}|" in json.dumps(message)]
 
     def start(self, name: str, texts: list[str], execution_input: str = "{}") -> str:
         self.put_posts("Bucket", texts)
@@ -115,11 +103,7 @@ class Deployed:
         return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
     def wait_for(self, what: Callable[[], Any]) -> Any:
-        end = time.monotonic() + LONG_ENOUGH_S
-        while not (found := what()):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        return found
+        return until(what, seconds=LONG_ENOUGH_S, longest_pause=0.1)
 
     def release(self, name: str, *orders: str) -> str:
         """A good release of this name, which serves from then on."""
@@ -166,28 +150,15 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Slack]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            listener.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(listener.status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        listener = Slack(port=server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield listener
-        server.shutdown()
-        thread.join()
+def slack() -> Iterator[SlackWebhook]:
+    with slack_webhook() as slack:
+        yield slack
 
 
 @pytest.fixture(scope="module")
-def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[Deployed]:
+def deployed(
+    slack: SlackWebhook, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls
+) -> Iterator[Deployed]:
     assembly = tmp_path_factory.mktemp("assembly")
     app = cdk.App(outdir=str(assembly))
     stack = cdk.Stack(app, "Release", synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False))
@@ -288,9 +259,7 @@ def deployed(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_call
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=0.02) as aws:
         outputs = deploy(aws, assembly, "Release")
         secrets = aws.client("secretsmanager")
-        secrets.put_secret_value(
-            SecretId=outputs["Secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
-        )
+        secrets.put_secret_value(SecretId=outputs["Secret"], SecretString=slack.url)
         # By another secret, none of the violations may be among the posts to test with.
         fix_draws(secrets, SIDES)
         yield Deployed(aws=aws, slack=slack, outputs=outputs)
@@ -306,7 +275,7 @@ def test_a_first_release_that_fails_leaves_nothing(deployed: Deployed) -> None:
     assert deployed.scaled() == []
     with pytest.raises(deployed.aws.client("ssm").exceptions.ParameterNotFound):
         deployed.current()
-    (message,) = deployed.slack.about("stillborn")
+    (message,) = deployed.told_about("stillborn")
     assert "no release served before" in json.dumps(message)
 
 
@@ -375,7 +344,7 @@ def test_a_release_that_fails_is_rolled_back_and_told_once(
     assert deployed.scaled() == SCALED
     record = deployed.records()[f"moderation-test-{name}"]
     assert (record["outcome"], record["failure"]["state"]) == ("failed", state)
-    (message,) = deployed.slack.about(name)
+    (message,) = deployed.told_about(name)
     assert message["text"].startswith(f"moderation-test-release failed in {state}: ")
     assert reason in message["text"]
     assert good in json.dumps(message)
@@ -423,7 +392,7 @@ def test_a_query_selects_the_posts(deployed: Deployed) -> None:
     glue.delete_table(DatabaseName="moderation", Name="reviewed")
     failed = deployed.ended(deployed.begin("QueriedWorkflow", "unqueried", "{}"))
     assert failed["entered"][-4:] == ["Unload-Step", "Roll-Back", "NotifySlackFailure", "Failed"]
-    (message,) = deployed.slack.about("unqueried")
+    (message,) = deployed.told_about("unqueried")
     assert "moderation-queried-release failed in Unload-Step" in message["text"]
     assert "reviewed" in message["text"]
 
@@ -448,7 +417,7 @@ def test_a_second_release_at_once_is_refused_and_disturbs_nothing(deployed: Depl
 def test_a_release_without_posts_is_told(deployed: Deployed) -> None:
     execution = deployed.run("nothing", [""])
     assert execution["entered"] == ["Input", "Begin", "Extract", "Roll-Back", "NotifySlackFailure", "Failed"]
-    (message,) = deployed.slack.about("nothing")
+    (message,) = deployed.told_about("nothing")
     assert "posts.jsonl, line 1: text is" in message["text"]
 
 
@@ -458,7 +427,7 @@ def test_an_input_of_the_wrong_shape_ends_in_one_line(deployed: Deployed) -> Non
     assert execution["cause"] == (
         "Input: InvalidInput: started_by is of type number: it must be a string that says who or what"
     )
-    assert len(deployed.slack.about("misshapen")) == 1
+    assert len(deployed.told_about("misshapen")) == 1
 
 
 def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
@@ -469,7 +438,7 @@ def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
     assert back["entered"].count("Endpoint-Updating-Step") == 1
     assert deployed.serving() == deployed.current() == before
     assert deployed.records()[after]["outcome"] == "rolled_back"
-    (message,) = deployed.slack.about("back")
+    (message,) = deployed.told_about("back")
     assert f"rolled back to {before}" in message["text"]
 
     forth = deployed.roll_back("forth", json.dumps({"release": after, "Comment": "from the console"}))
@@ -478,7 +447,7 @@ def test_a_person_goes_back_and_forth(deployed: Deployed) -> None:
 
     lost = deployed.roll_back("lost", '{"release": "moderation-test-nonsense"}')
     assert (lost["status"], lost["error"]) == ("FAILED", "RollbackFailed")
-    (message,) = deployed.slack.about("lost")
+    (message,) = deployed.told_about("lost")
     assert "release 'moderation-test-nonsense' is unknown: there are" in message["text"]
     assert deployed.serving() == after
 
@@ -547,7 +516,7 @@ class Night:
         # The older one was left by name before; the current one is not marked.
         assert [records[name]["outcome"] for name in (self.older, self.current)] == ["rolled_back", "released"]
         name = self.execution.rpartition(":")[2]
-        (message,) = self.deployed.slack.about(name)
+        (message,) = self.deployed.told_about(name)
         assert f"rolled back to {self.current}" in message["text"]
         assert "the current release was restored and no release is marked as bad; an older one needs its name" in str(
             message
@@ -600,7 +569,7 @@ def test_a_release_that_a_person_stops_is_rolled_back_and_told_once(deployed: De
     arn = deployed.start("stopped", [*GOOD, "sleep: 60"])
     deployed.wait_for(lambda: "Train" in deployed.entered(arn))
     deployed.aws.client("stepfunctions").stop_execution(executionArn=arn, error="Mistake", cause='the "wrong" posts')
-    (message,) = deployed.slack.about("stopped")
+    (message,) = deployed.told_about("stopped")
     assert message["text"].startswith("moderation-test-release ended as ABORTED")
     assert deployed.records()["moderation-test-stopped"]["outcome"] == "stopped"
     job = deployed.aws.client("sagemaker").describe_training_job(TrainingJobName="moderation-test-stopped")
@@ -614,7 +583,7 @@ def test_a_release_that_is_stopped_while_its_model_serves_is_rolled_back(deploye
     deployed.aws.inject(Fault(state="Check", kind="abort"))
     execution = deployed.run("late", GOOD)
     assert (execution["status"], execution["entered"][-1]) == ("ABORTED", "Check")
-    (message,) = deployed.slack.about("late")
+    (message,) = deployed.told_about("late")
     assert good in json.dumps(message)
     assert deployed.serving() == deployed.current() == good
     assert deployed.left_of("moderation-test-late") == []

@@ -340,6 +340,17 @@ def review_post(api_module: Callable[[str], ModuleType]) -> Callable[..., Any]:
     return make
 
 
+@pytest.fixture
+def stored_texts(embedded_aws: Any, review_table: str) -> Callable[[], list[str]]:
+    """Of the posts in the reviewers' table."""
+
+    def read() -> list[str]:
+        items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
+        return [item["text"]["S"] for item in items if "text" in item]
+
+    return read
+
+
 class Balancer:
     """Plays the load balancer where it authenticates: signs headers as it does, and serves its public keys."""
 

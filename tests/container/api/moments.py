@@ -1,15 +1,4 @@
-"""Time in tests: waiting for what comes, and a clock that a test moves."""
-
-import time
-from collections.abc import Callable
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Return when it holds; fail when it does not within a minute."""
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+"""A clock that a test moves."""
 
 
 class Clock:

@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from tests.container.api.conftest import Api, Runtime
-from tests.container.api.moments import Clock, until
+from tests.container.api.moments import Clock
+from tests.waiting import until
 
 
 def breaker_of(api: Api) -> str:

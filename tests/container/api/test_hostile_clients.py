@@ -17,7 +17,8 @@ import pytest
 import requests
 
 from tests.container.api.conftest import Api, Balancer, Runtime
-from tests.container.api.moments import Clock, until
+from tests.container.api.moments import Clock
+from tests.waiting import until
 
 OIDC = "x-amzn-oidc-data"
 HEAD = b"POST /v1/moderations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
@@ -549,15 +550,6 @@ def answers_as_many_as_asked(runtime: Any) -> Callable[[socket.socket], bool]:
         return True
 
     return reply
-
-
-@pytest.fixture
-def stored_texts(embedded_aws: Any, review_table: str) -> Callable[[], list[str]]:
-    def read() -> list[str]:
-        items = embedded_aws.client("dynamodb").scan(TableName=review_table, ConsistentRead=True)["Items"]
-        return [item["text"]["S"] for item in items if "text" in item]
-
-    return read
 
 
 def test_what_a_client_no_longer_waits_for_is_not_asked(start_api: Callable[..., Api], runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from tests.container.api.conftest import Api, Balancer, Runtime
-from tests.container.api.moments import until
+from tests.waiting import until
 
 MARK = "zqx-marked-7f3a"
 POST = f"電話は{MARK}です。返して"

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.container.api.conftest import Api, Runtime
-from tests.container.api.moments import until
+from tests.waiting import until
 
 SECRET = "この文は計測に出ない"
 

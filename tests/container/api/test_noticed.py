@@ -21,7 +21,7 @@ from cdk_fargate_sagemaker.fargate import RetryQueue
 from cdk_fargate_sagemaker.monitoring import FallbackAlarms
 from tests.access import allow, make_queue, make_role
 from tests.container.api.conftest import Api, Runtime
-from tests.container.api.moments import until
+from tests.waiting import until
 
 GROUP = "/noticed/api"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.container.api.moments import until
+from tests.waiting import until
 
 
 class FaultError(Exception):

@@ -17,8 +17,8 @@ import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.container.api.conftest import Api, Balancer, Runtime
-from tests.container.api.moments import until
 from tests.container.api.openapi_answers import assert_is_documented, assert_says_nothing_that_is_not_judged
+from tests.waiting import until
 
 OIDC = "x-amzn-oidc-data"
 

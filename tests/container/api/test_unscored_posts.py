@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.container.api.conftest import Api, Runtime
-from tests.container.api.moments import until
+from tests.waiting import until
 
 GRACE_SECONDS = 0.8
 

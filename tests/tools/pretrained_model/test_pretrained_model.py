@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from typer.testing import CliRunner
 from cdk_rehearsal.embedded_aws import EmbeddedAws
 from pretrained_model.cli import app
 from pretrained_model.refusal import RefusalError
+from tests.web_server import Handler, serving
 
 NAME, REVISION = "owner/bert", "0123456789abcdef" * 2 + "01234567"
 FILES = {
@@ -53,33 +52,20 @@ class Hub:
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    class Handler(BaseHTTPRequestHandler):
+    class Files(Handler):
         def do_GET(self) -> None:
-            serving.asked.append(self.path)
+            served.asked.append(self.path)
             listing, files = f"/api/models/{NAME}/tree/{REVISION}", f"/{NAME}/resolve/{REVISION}/"
             if self.path == listing:
-                self.answer(200, json.dumps(serving.listing()).encode())
-            elif self.path.startswith(files) and (file := self.path.removeprefix(files)) in serving.files:
-                self.answer(200, serving.files[file])
+                self.answer(200, json.dumps(served.listing()).encode())
+            elif self.path.startswith(files) and (file := self.path.removeprefix(files)) in served.files:
+                self.answer(200, served.files[file])
             else:
                 self.answer(404, b"Repository not found")
 
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        serving = Hub(url=f"http://127.0.0.1:{server.server_port}", files=dict(FILES), listed=dict(FILES))
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield serving
-        server.shutdown()
-        thread.join()
+    with serving(Files) as url:
+        served = Hub(url=url, files=dict(FILES), listed=dict(FILES))
+        yield served
 
 
 @pytest.fixture

@@ -9,12 +9,10 @@ import contextlib
 import json
 import os
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +49,8 @@ from tests.constructs.sagemaker.faults.release_cases import STATES as RELEASE_ST
 from tests.constructs.sagemaker.faults.rollback_cases import STATES as ROLLBACK_STATES
 from tests.denied_calls import DeniedCalls
 from tests.deployed_assembly import deploy
+from tests.slack_webhook import SlackWebhook, slack_webhook
+from tests.waiting import until
 
 PROGRAM = Path(__file__).parent / "program"
 PROJECT = Path(__file__).parents[4]
@@ -127,38 +127,10 @@ class Case:
         return self.state if self.also is None else self.also[0]
 
 
-@dataclass
-class Slack:
-    """A listener for Slack's webhook."""
-
-    port: int
-    told: list[str] = field(default_factory=list)
-
-    def about(self, name: str) -> list[str]:
-        """What was told about an execution or an alarm; a release's name has its execution's at its end."""
-        return [message for message in list(self.told) if re.search(rf"(?<![\w-]){name}\b", message)]
-
-
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Slack]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            listener.told.append(json.dumps(body, ensure_ascii=False).replace("\\n", "\n"))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        listener = Slack(port=server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield listener
-        server.shutdown()
-        thread.join()
+def slack() -> Iterator[SlackWebhook]:
+    with slack_webhook() as slack:
+        yield slack
 
 
 @dataclass
@@ -167,7 +139,7 @@ class Lane:
 
     name: str
     aws: EmbeddedAws
-    slack: Slack
+    slack: SlackWebhook
     outputs: dict[str, str]
     orders: Path
     runs: int = 0
@@ -408,13 +380,8 @@ def record_of(release: str, entries: list[dict[str, Any]]) -> dict[str, Any] | N
 
 
 def wait_for(question: Callable[[], Any], otherwise: str) -> Any:
-    deadline, pause = time.monotonic() + DEADLINE_S, 0.1
-    while not (answer := question()):
-        assert time.monotonic() < deadline, otherwise
-        # Each question costs both sides milliseconds, and many lanes ask.
-        time.sleep(pause)
-        pause = min(1.5 * pause, 0.5)
-    return answer
+    # Each question costs both sides milliseconds, and many lanes ask.
+    return until(question, seconds=DEADLINE_S, longest_pause=0.5, otherwise=otherwise)
 
 
 # ---- cases -----------------------------------------------------------------------------------------------------------
@@ -425,7 +392,7 @@ class Matrix:
     """Runs cases on lanes, and keeps what was wrong with each."""
 
     lanes: list[Lane]
-    slack: Slack
+    slack: SlackWebhook
     problems: dict[str, list[str]] = field(default_factory=dict)
     told: list[tuple[str, str, int]] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
@@ -850,7 +817,9 @@ class Series:
 
 
 @pytest.fixture(scope="module")
-def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls) -> Iterator[list[Lane]]:
+def lanes(
+    slack: SlackWebhook, tmp_path_factory: pytest.TempPathFactory, denied_calls: DeniedCalls
+) -> Iterator[list[Lane]]:
     """The endpoints, deployed side by side. A lane more is less time and more CPU: it has functions of its own."""
     names = [f"lane-{letter}" for letter in LANES]
     assembly, orders = tmp_path_factory.mktemp("assembly"), tmp_path_factory.mktemp("orders")
@@ -859,9 +828,7 @@ def lanes(slack: Slack, tmp_path_factory: pytest.TempPathFactory, denied_calls: 
     synthesise(assembly, names, orders)
     with EmbeddedAws(cloud_assembly=assembly, wait_scale=WAIT_SCALE, sparse_answers=True) as aws:
         outputs = deploy(aws, assembly, STACK)
-        aws.client("secretsmanager").put_secret_value(
-            SecretId=outputs["secret"], SecretString=f"http://127.0.0.1:{slack.port}/services/T/B/secret"
-        )
+        aws.client("secretsmanager").put_secret_value(SecretId=outputs["secret"], SecretString=slack.url)
         lines = "".join(json.dumps({"text": text, "label": int(text.startswith("bad"))}) + "\n" for text in POSTS)
         aws.client("s3").put_object(Bucket=outputs["bucket"], Key="posts/posts.jsonl", Body=lines.encode())
         for name in names:
@@ -970,7 +937,7 @@ def all_series(request: pytest.FixtureRequest) -> list[list[list[Case]]]:
 
 
 @pytest.fixture(scope="module")
-def matrix(all_series: list[list[list[Case]]], lanes: list[Lane], slack: Slack) -> Iterator[Matrix]:
+def matrix(all_series: list[list[list[Case]]], lanes: list[Lane], slack: SlackWebhook) -> Iterator[Matrix]:
     """All cases of the module, being run."""
     made = Matrix(lanes=lanes, slack=slack)
 
