@@ -1,13 +1,15 @@
 """The programs of the images: from this checkout, or, where `make test-containers` names images, in containers."""
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,15 @@ def api_programs() -> Programs:
 @pytest.fixture(scope="session")
 def training_programs() -> Programs:
     return Programs("training", "train.py", os.environ.get("TRAINING_IMAGE", ""))
+
+
+@pytest.fixture
+def inference_module(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
+    """Imports a module of the inference image's own code: `inference_module("preprocessing")`."""
+    known = set(sys.modules)
+    monkeypatch.syspath_prepend(CONTAINERS / "inference")
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    yield importlib.import_module
+    for name in set(sys.modules) - known:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(CONTAINERS)):
+            del sys.modules[name]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.permissions.needs.authorization_data import Action, action, action_names
+from tests.policy_elements import listed
 
 EXAMPLES = Path(__file__).parents[1] / "examples/__snapshots__/test_examples"
 ACCOUNT = "123456789012"
@@ -79,8 +80,8 @@ def statements(templates: Mapping[str, Any]) -> Iterator[Statement]:
                 yield Statement(
                     where=f"{name} {logical_id}",
                     kind=resource["Type"],
-                    actions=tuple(_listed(found["Action"])),
-                    resources=tuple(written(each, template, exports) for each in _listed(found.get("Resource", []))),
+                    actions=tuple(listed(found["Action"])),
+                    resources=tuple(written(each, template, exports) for each in listed(found.get("Resource", []))),
                     condition_keys=tuple(key for test in found.get("Condition", {}).values() for key in test),
                 )
 
@@ -94,10 +95,6 @@ def _with_effect(value: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(value, list):
         for each in value:
             yield from _with_effect(each)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def written(value: Any, template: Mapping[str, Any], exports: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from aws_cdk.assertions import Match, Template
 
 from cdk_fargate_sagemaker.monitoring import ReviewDashboard
 from cdk_fargate_sagemaker.review import IReviewQueue, ReviewQueue
+from tests.policy_elements import listed
 
 
 def test_one_query_finds_the_most_probable_post_that_waits(stack: cdk.Stack) -> None:
@@ -223,10 +224,6 @@ def test_what_measures_reads_counts_and_never_a_post(stack: cdk.Stack) -> None:
         "kms:Decrypt",
         "cloudwatch:PutMetricData",
     }
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_it_is_measured_every_five_minutes(stack: cdk.Stack) -> None:

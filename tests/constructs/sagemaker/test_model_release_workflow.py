@@ -24,10 +24,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     TrainingJob,
 )
 from tests.constructs.read_only import public_attributes
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+from tests.policy_elements import listed
 
 
 def statements_of(template: Template, role_id: str) -> Iterator[dict[str, Any]]:
@@ -41,7 +38,7 @@ def statements_of(template: Template, role_id: str) -> Iterator[dict[str, Any]]:
 
 
 def allowing(template: Template, role_id: str, action: str) -> list[dict[str, Any]]:
-    return [s for s in statements_of(template, role_id) if action in as_list(s["Action"])]
+    return [s for s in statements_of(template, role_id) if action in listed(s["Action"])]
 
 
 def shown(resource: Any) -> str:
@@ -82,7 +79,7 @@ def passed_roles(template: Template, by: str = "ReleaseRole") -> set[str]:
     found = set()
     for statement in allowing(template, by, "iam:PassRole"):
         assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
-        resources = as_list(statement["Resource"])
+        resources = listed(statement["Resource"])
         found |= {resource["Fn::GetAtt"][0].rstrip("0123456789ABCDEF") for resource in resources}
     return found
 
@@ -102,7 +99,7 @@ def test_workflow_and_ledger_pass_exactly_the_roles_of_jobs_and_endpoint(templat
 def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(whole: Template, role: str) -> None:
     found = list(statements_of(whole, role))
     assert found
-    unlimited = {action for s in found if "*" in as_list(s["Resource"]) for action in as_list(s["Action"])}
+    unlimited = {action for s in found if "*" in listed(s["Resource"]) for action in listed(s["Action"])}
     # What X-Ray, the delivery of logs, metrics, networks and ECR's log-in take no resource for.
     assert unlimited <= {
         "cloudwatch:PutMetricData",
@@ -125,7 +122,7 @@ def test_a_role_has_a_wildcard_only_for_actions_that_take_no_resource(whole: Tem
         "xray:PutTelemetryRecords",
         "xray:PutTraceSegments",
     }
-    assert not [action for s in found for action in as_list(s["Action"]) if "*" in action]
+    assert not [action for s in found for action in listed(s["Action"]) if "*" in action]
     assert not whole.find_resources("AWS::IAM::Role", {"Properties": {"ManagedPolicyArns": Match.any_value()}})
 
 
@@ -163,7 +160,7 @@ def test_no_role_is_without_a_test_of_its_wildcards(whole: Template) -> None:
 )
 def test_the_workflow_touches_what_it_makes(whole: Template, action: str, resources: list[str]) -> None:
     statements = allowing(whole, "ReleaseRole", action)
-    arns = [resource["Fn::Join"][1] for s in statements for resource in as_list(s["Resource"])]
+    arns = [resource["Fn::Join"][1] for s in statements for resource in listed(s["Resource"])]
     # In the order of the calls, from the last state to the first.
     assert sorted(arn[-1].removeprefix(":") for arn in arns) == sorted(resources)
 
@@ -205,7 +202,7 @@ def test_athena_is_asked_about_the_named_tables(whole: Template) -> None:
 
 def test_athena_may_look_at_the_default_database_and_at_nothing_in_it(whole: Template) -> None:
     def ends(statement: dict[str, Any]) -> list[str]:
-        return [resource["Fn::Join"][1][-1].removeprefix(":") for resource in as_list(statement["Resource"])]
+        return [resource["Fn::Join"][1][-1].removeprefix(":") for resource in listed(statement["Resource"])]
 
     (default,) = [s for s in allowing(whole, "ReleaseRole", "glue:GetDatabase") if "database/default" in ends(s)]
     assert default["Action"] == "glue:GetDatabase"
@@ -229,7 +226,7 @@ def extractors_objects(template: Template, action: str) -> list[str]:
     return [
         arn["Fn::Join"][1][-1]
         for statement in allowing(template, "ReleaseExtractorRole", action)
-        for arn in as_list(statement["Resource"])
+        for arn in listed(statement["Resource"])
     ]
 
 
@@ -239,7 +236,7 @@ def test_of_the_reviewers_table_the_release_gets_an_export_and_the_starter_count
     assert extractors_objects(whole, "s3:GetObject") == ["/runs/*", "/sides/*"]
     key = "arn:aws:kms:us-east-1:123456789012:key/reviewed"
     for role in ("ReleaseRole", "ReleaseStarterRole"):
-        (decrypt,) = [s for s in allowing(whole, role, "kms:Decrypt") if key in as_list(s["Resource"])]
+        (decrypt,) = [s for s in allowing(whole, role, "kms:Decrypt") if key in listed(s["Resource"])]
         assert sorted(decrypt["Action"]) == ["kms:Decrypt", "kms:DescribeKey"]
         assert "dynamodb." in shown(decrypt["Condition"]["StringLike"]["kms:ViaService"])
     (counters,) = [s for s in allowing(whole, "ReleaseStarterRole", "dynamodb:Query") if "reviewed" in shown(s)]
@@ -280,7 +277,7 @@ def test_enough_new_labels_are_looked_for_every_hour(whole: Template) -> None:
 def test_the_workflow_invokes_its_functions_and_no_version_of_them(template: Template) -> None:
     def invoked(role: str) -> set[str]:
         statements = allowing(template, role, "lambda:InvokeFunction")
-        arns = [r["Fn::GetAtt"][0] for s in statements for r in as_list(s["Resource"])]
+        arns = [r["Fn::GetAtt"][0] for s in statements for r in listed(s["Resource"])]
         return {name.rstrip("0123456789ABCDEF").removesuffix("Function") for name in arns}
 
     records = {"ReleaseRecordsLedger", "ReleaseRecordsCleaner", "ReleaseRecordsFiles"}
@@ -305,7 +302,7 @@ def test_each_role_reads_and_writes_where_its_step_does(
     whole: Template, role: str, reads: list[str], writes: list[str]
 ) -> None:
     def below(action: str) -> list[str]:
-        found = [r for s in allowing(whole, role, action) for r in as_list(s["Resource"])]
+        found = [r for s in allowing(whole, role, action) for r in listed(s["Resource"])]
         return [r["Fn::Join"][1][-1] for r in found if "warehouse" not in shown(r)]
 
     assert sorted(below("s3:GetObject")) == reads
@@ -576,7 +573,7 @@ def test_the_table_is_the_two_functions_alone(template: Template) -> None:
 
 def test_the_ledger_asks_about_executions_of_these_two_workflows(template: Template) -> None:
     statements = allowing(template, "ReleaseRecordsLedgerRole", "states:DescribeExecution")
-    arns = [r["Fn::Join"][1][-1] for s in statements for r in as_list(s["Resource"])]
+    arns = [r["Fn::Join"][1][-1] for s in statements for r in listed(s["Resource"])]
     assert arns == [":execution:moderation-dev-release:*", ":execution:moderation-dev-rollback:*"]
 
 

@@ -92,7 +92,7 @@ class Server:
 
     def workers(self) -> set[int]:
         """gunicorn's, which are the children of its master."""
-        gunicorn = {pid for pid in self.processes() if b"gunicorn" in _command(pid)} - {self.pid}
+        gunicorn = {pid for pid in self.processes() if b"gunicorn" in command_of(pid)} - {self.pid}
         return {pid for pid in gunicorn if _parent(Path(f"/proc/{pid}")) in gunicorn}
 
     def accepted(self) -> int:
@@ -108,7 +108,7 @@ class Server:
             time.sleep(0.02)
 
 
-def _command(pid: int) -> bytes:
+def command_of(pid: int) -> bytes:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -1,9 +1,7 @@
 """The usual request is answered without Flask, and exactly as Flask answers it."""
 
-import importlib
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,25 +43,14 @@ class _Slot:
 
 
 @pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(CONTAINER / "inference")
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
-    yield importlib.import_module
-    for name in set(sys.modules) - known:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(CONTAINER)):
-            del sys.modules[name]
-
-
-@pytest.fixture
 def model() -> _Model:
     return _Model()
 
 
 @pytest.fixture
-def clients(load: Callable[[str], Any], model: _Model) -> tuple[FlaskClient, FlaskClient]:
+def clients(inference_module: Callable[[str], Any], model: _Model) -> tuple[FlaskClient, FlaskClient]:
     """As it is served, and Flask alone."""
-    served, alone = (load("wsgi").create_app(_Slot(model), model_name="moderation-1") for _ in range(2))
+    served, alone = (inference_module("wsgi").create_app(_Slot(model), model_name="moderation-1") for _ in range(2))
     alone.wsgi_app = alone.wsgi_app._application
     return served.test_client(), alone.test_client()
 
@@ -101,9 +88,9 @@ def test_answers_as_flask_does(clients: tuple[FlaskClient, FlaskClient], body: b
 
 @pytest.mark.parametrize("failure", ["OverloadedError", "AbandonedError", "ZeroDivisionError"])
 def test_a_prediction_that_fails_is_not_made_again(
-    clients: tuple[FlaskClient, FlaskClient], load: Callable[[str], Any], model: _Model, failure: str
+    clients: tuple[FlaskClient, FlaskClient], inference_module: Callable[[str], Any], model: _Model, failure: str
 ) -> None:
-    model.failure = getattr(load("prediction_queue"), failure, ZeroDivisionError)()
+    model.failure = getattr(inference_module("prediction_queue"), failure, ZeroDivisionError)()
     served, alone = (client.post("/invocations", json={"text": "a"}) for client in clients)
     assert (served.status, served.data) == (alone.status, alone.data)
     assert served.status_code == {"OverloadedError": 503, "AbandonedError": 408}.get(failure, 500)
@@ -111,8 +98,8 @@ def test_a_prediction_that_fails_is_not_made_again(
     assert model.asked == 2
 
 
-def test_flask_has_no_part_in_the_usual_request(load: Callable[[str], Any], model: _Model) -> None:
-    app = load("wsgi").create_app(_Slot(model), model_name=None)
+def test_flask_has_no_part_in_the_usual_request(inference_module: Callable[[str], Any], model: _Model) -> None:
+    app = inference_module("wsgi").create_app(_Slot(model), model_name=None)
 
     def unused(*_: object) -> None:
         raise AssertionError
@@ -124,7 +111,7 @@ def test_flask_has_no_part_in_the_usual_request(load: Callable[[str], Any], mode
         app.test_client().get("/ping")
 
 
-def test_a_model_that_is_not_there_yet_is_flasks_to_wait_for(load: Callable[[str], Any]) -> None:
-    app = load("wsgi").create_app(_Slot(None), model_name=None)
+def test_a_model_that_is_not_there_yet_is_flasks_to_wait_for(inference_module: Callable[[str], Any]) -> None:
+    app = inference_module("wsgi").create_app(_Slot(None), model_name=None)
     answered = app.test_client().post("/invocations", json={"text": "a"})
     assert (answered.status_code, answered.json) == (503, {"error": "the model is still loading"})

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.container.inference.conftest import command_of
+
 PROGRAM = Path(__file__).resolve().parents[3] / "container" / "inference" / "serve.py"
 Serving = Callable[..., AbstractContextManager[Any]]
 
@@ -48,7 +50,7 @@ def test_ends_when_a_server_dies(trained: Path, serving: Serving, nginx: Mapping
     with serving(trained, **nginx) as server:
         server.answer_of_ping(200)
         processes = server.processes()
-        master = next(pid for pid in sorted(processes - {server.pid}) if victim.encode() in _command(pid))
+        master = next(pid for pid in sorted(processes - {server.pid}) if victim.encode() in command_of(pid))
         os.kill(master, signal.SIGKILL)
         assert server.process.wait(timeout=30) == 1
         assert _alive(processes) == set()
@@ -175,14 +177,7 @@ def _make_wordpiece(model: Path, *, tokenizer: str | None = None) -> None:
 
 def _alive(processes: set[int]) -> set[int]:
     """Those that still run; a zombie waits only for its parent to take note."""
-    return {pid for pid in processes if _command(pid)}
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    return {pid for pid in processes if command_of(pid)}
 
 
 def test_what_nginx_cannot_do_is_said_in_json(trained: Path, serving: Serving, nginx: Mapping[str, str]) -> None:

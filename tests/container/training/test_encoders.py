@@ -3,13 +3,11 @@
 Runs with the interpreter that `BERT_PYTHON` names: one with the packages of container/training installed.
 """
 
-import importlib
 import json
 import os
 import random
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -230,24 +228,14 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
-    """Imports the inference image's own code, in an environment without torch and transformers."""
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(CONTAINER / "inference")
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
-    yield importlib.import_module
-    for name in set(sys.modules) - known:
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(CONTAINER)):
-            del sys.modules[name]
-
-
 @pytest.mark.parametrize("kind", FUSED)
-def test_serves_the_tokens_of_transformers(encoders: Path, serving: Callable[[str], ModuleType], kind: str) -> None:
+def test_serves_the_tokens_of_transformers(
+    encoders: Path, inference_module: Callable[[str], ModuleType], kind: str
+) -> None:
     model = encoders / kind / "model"
     manifest = json.loads((model / "manifest.json").read_text())
     assert manifest["preprocessing"]["kind"] == "fast_tokenizer"
-    preprocessing = serving("preprocessing").from_manifest(manifest["preprocessing"], model)
+    preprocessing = inference_module("preprocessing").from_manifest(manifest["preprocessing"], model)
     expected = json.loads((encoders / kind / "tokens.json").read_text())
     assert len(expected) == len(TEXTS)
     found = [row.tolist() for row in preprocessing.rows(TEXTS)]
@@ -261,7 +249,7 @@ def test_serves_the_tokens_of_transformers(encoders: Path, serving: Callable[[st
 
 @pytest.mark.parametrize("kind", FUSED)
 def test_fuses_and_quantises_where_the_architecture_allows(
-    encoders: Path, serving: Callable[[str], ModuleType], kind: str
+    encoders: Path, inference_module: Callable[[str], ModuleType], kind: str
 ) -> None:
     model = encoders / kind / "model"
     manifest = json.loads((model / "manifest.json").read_text())
@@ -273,7 +261,7 @@ def test_fuses_and_quantises_where_the_architecture_allows(
     precision = manifest["precision"]
     holds = abs(precision["auc_int8"] - precision["auc_fp32"]) <= 0.002 and precision["agreement"] >= 0.995
     assert int8 is holds, precision
-    served = serving("inference").Model.load(model, threads=1, batch_size=1)
+    served = inference_module("inference").Model.load(model, threads=1, batch_size=1)
     # One after the other, as each has a scale of int8 numbers of its own.
     assert np.allclose(
         [served.predict([text]).probabilities[0] for text in TEXTS[:40]], manifest["probabilities"], atol=1e-5

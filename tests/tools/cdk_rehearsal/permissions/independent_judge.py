@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cdk_rehearsal.permissions import Call, Policies, request_context
+from tests.policy_elements import listed
 
 PROJECT = Path(__file__).parents[4]
 SCRIPT = Path(__file__).with_name("judge_cases.mjs")
@@ -44,7 +45,7 @@ def _case(call: Call, policies: Policies) -> dict[str, Any]:
     # The judge takes one session policy; several allow together, as statements of one do.
     session = policies.session and {
         "Version": "2012-10-17",
-        "Statement": [statement for policy in policies.session for statement in _statements(policy["Statement"])],
+        "Statement": [statement for policy in policies.session for statement in listed(policy["Statement"])],
     }
     return {
         "call": {
@@ -61,7 +62,3 @@ def _case(call: Call, policies: Policies) -> dict[str, Any]:
             "resource": policies.resource,
         },
     }
-
-
-def _statements(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

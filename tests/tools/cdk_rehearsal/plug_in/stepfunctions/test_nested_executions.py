@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.tools.cdk_rehearsal.plug_in.stepfunctions.executions import when_ended
 
 Eventually = Callable[..., Any]
 ROLE = "arn:aws:iam::123456789012:role/workflow"
@@ -44,11 +45,6 @@ def parent(embedded_aws: EmbeddedAws, machine: Callable[..., str]) -> Callable[.
     return start
 
 
-def _ended(aws: EmbeddedAws, execution: str) -> dict[str, Any] | None:
-    described: dict[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=execution)
-    return described if described["status"] != "RUNNING" else None
-
-
 def _children(aws: EmbeddedAws, child: str) -> list[str]:
     executions = aws.client("stepfunctions").list_executions(stateMachineArn=child)["executions"]
     return [execution["status"] for execution in executions]
@@ -59,7 +55,7 @@ def test_the_childs_output_is_the_tasks(
     embedded_aws: EmbeddedAws, machine: Any, parent: Any, eventually: Eventually, pattern: str, output: Any
 ) -> None:
     execution = parent(machine({"Pass": {"Type": "Pass", "End": True}}), pattern)
-    result = json.loads(eventually(lambda: _ended(embedded_aws, execution), seconds=60)["output"])
+    result = json.loads(eventually(lambda: when_ended(embedded_aws, execution), seconds=60)["output"])
     assert (result["Status"], result["Output"]) == ("SUCCEEDED", output)
 
 
@@ -67,7 +63,7 @@ def test_a_child_that_fails_fails_the_task_and_says_why(
     embedded_aws: EmbeddedAws, machine: Any, parent: Any, eventually: Eventually
 ) -> None:
     execution = parent(machine({"Fail": {"Type": "Fail", "Error": "RollbackFailed", "Cause": "no way back"}}))
-    ended = eventually(lambda: _ended(embedded_aws, execution), seconds=60)
+    ended = eventually(lambda: when_ended(embedded_aws, execution), seconds=60)
     assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
     cause = json.loads(ended["cause"])
     assert (cause["Status"], cause["Error"], cause["Cause"]) == ("FAILED", "RollbackFailed", "no way back")
@@ -75,7 +71,7 @@ def test_a_child_that_fails_fails_the_task_and_says_why(
 
 def test_a_child_that_cannot_start_is_named(embedded_aws: EmbeddedAws, parent: Any, eventually: Eventually) -> None:
     execution = parent("arn:aws:states:us-east-1:123456789012:stateMachine:none")
-    ended = eventually(lambda: _ended(embedded_aws, execution), seconds=60)
+    ended = eventually(lambda: when_ended(embedded_aws, execution), seconds=60)
     assert ended["error"] == "StepFunctions.StateMachineDoesNotExistException"
 
 
@@ -87,7 +83,7 @@ def test_a_stopped_parent_stops_its_child(
     eventually(lambda: _children(embedded_aws, child) == ["RUNNING"], seconds=60)
     embedded_aws.client("stepfunctions").stop_execution(executionArn=execution)
     eventually(lambda: _children(embedded_aws, child) == ["ABORTED"], seconds=60)
-    assert _ended(embedded_aws, execution)["status"] == "ABORTED"  # type: ignore[index]
+    assert when_ended(embedded_aws, execution)["status"] == "ABORTED"  # type: ignore[index]
 
 
 def test_a_task_that_times_out_stops_its_child(
@@ -95,7 +91,7 @@ def test_a_task_that_times_out_stops_its_child(
 ) -> None:
     child = machine({"Wait": WAIT_AN_HOUR, "End": {"Type": "Succeed"}})
     execution = parent(child, TimeoutSeconds=1)
-    assert eventually(lambda: _ended(embedded_aws, execution), seconds=60)["error"] == "States.Timeout"
+    assert eventually(lambda: when_ended(embedded_aws, execution), seconds=60)["error"] == "States.Timeout"
     eventually(lambda: _children(embedded_aws, child) == ["ABORTED"], seconds=60)
 
 
@@ -104,7 +100,7 @@ def test_a_state_machine_that_takes_too_long_times_out(
 ) -> None:
     slow = machine({"Wait": WAIT_AN_HOUR, "End": {"Type": "Succeed"}}, TimeoutSeconds=1)
     execution = embedded_aws.client("stepfunctions").start_execution(stateMachineArn=slow)["executionArn"]
-    assert eventually(lambda: _ended(embedded_aws, execution), seconds=60)["status"] == "TIMED_OUT"
+    assert eventually(lambda: when_ended(embedded_aws, execution), seconds=60)["status"] == "TIMED_OUT"
 
 
 def test_a_rule_starts_a_machine_with_what_its_transformer_makes_of_the_event(
@@ -163,5 +159,5 @@ def test_the_sdk_integrations_name_errors_as_aws_does(
             "End": True,
         }
         started = embedded_aws.client("stepfunctions").start_execution(stateMachineArn=machine({"Task": task}))
-        ended = eventually(lambda arn=started["executionArn"]: _ended(embedded_aws, arn), seconds=60)
+        ended = eventually(lambda arn=started["executionArn"]: when_ended(embedded_aws, arn), seconds=60)
         assert ended["error"] == error

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
+from tests.tools.cdk_rehearsal.plug_in.stepfunctions.executions import when_ended
 
 Request = Callable[..., dict[str, Any]]
 ROLE = "arn:aws:iam::123456789012:role/workflow"
@@ -19,11 +20,6 @@ def _start(aws: EmbeddedAws, resource: str, arguments: dict[str, Any], **more: A
     return execution
 
 
-def _ended(aws: EmbeddedAws, execution: str) -> dict[str, Any] | None:
-    described: dict[str, Any] = aws.client("stepfunctions").describe_execution(executionArn=execution)
-    return described if described["status"] != "RUNNING" else None
-
-
 def _name() -> str:
     return f"job-{uuid.uuid4().hex[:8]}"
 
@@ -31,7 +27,7 @@ def _name() -> str:
 def test_sync_waits_for_the_job(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
     name = _name()
     execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", training_job(name, sleep="0.5"))
-    ended = eventually(lambda: _ended(embedded_aws, execution))
+    ended = eventually(lambda: when_ended(embedded_aws, execution))
     output = json.loads(ended["output"])
     assert output["TrainingJobStatus"] == "Completed"
     assert isinstance(output["CreationTime"], int)
@@ -41,7 +37,7 @@ def test_sync_waits_for_the_job(embedded_aws: EmbeddedAws, training_job: Request
 def test_a_failed_job_fails_the_task(embedded_aws: EmbeddedAws, training_job: Request, eventually: Any) -> None:
     request = training_job(_name(), fail="with a reason")
     execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", request)
-    ended = eventually(lambda: _ended(embedded_aws, execution))
+    ended = eventually(lambda: when_ended(embedded_aws, execution))
     assert (ended["status"], ended["error"]) == ("FAILED", "States.TaskFailed")
     assert json.loads(ended["cause"])["FailureReason"].startswith("AlgorithmError: no posts to learn from")
 
@@ -64,7 +60,7 @@ def test_a_time_out_stops_the_job(embedded_aws: EmbeddedAws, training_job: Reque
     name = _name()
     request = training_job(name, sleep="60")
     execution = _start(embedded_aws, "sagemaker:createTrainingJob.sync", request, TimeoutSeconds=1)
-    assert eventually(lambda: _ended(embedded_aws, execution))["error"] == "States.Timeout"
+    assert eventually(lambda: when_ended(embedded_aws, execution))["error"] == "States.Timeout"
     describe = embedded_aws.client("sagemaker").describe_training_job
     eventually(lambda: describe(TrainingJobName=name)["TrainingJobStatus"] == "Stopped")
 
@@ -73,18 +69,18 @@ def test_errors_are_named_as_each_integration_names_them(embedded_aws: EmbeddedA
     missing = {"EndpointName": "none", "EndpointConfigName": "none"}
     optimized = _start(embedded_aws, "sagemaker:createEndpoint", missing)
     sdk = _start(embedded_aws, "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": "none"})
-    ended = eventually(lambda: _ended(embedded_aws, optimized))
+    ended = eventually(lambda: when_ended(embedded_aws, optimized))
     assert ended["error"] == "SageMaker.AmazonSageMakerException"
     assert "Could not find endpoint configuration" in ended["cause"]
     assert "Error Code: ValidationException" in ended["cause"]
-    ended = eventually(lambda: _ended(embedded_aws, sdk))
+    ended = eventually(lambda: when_ended(embedded_aws, sdk))
     assert ended["error"] == "SageMaker.SageMakerException"
     assert "Could not find endpoint" in ended["cause"]
 
 
 def test_the_sdk_integration_describes(embedded_aws: EmbeddedAws, endpoint: str, eventually: Any) -> None:
     execution = _start(embedded_aws, "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": endpoint})
-    output = json.loads(eventually(lambda: _ended(embedded_aws, execution))["output"])
+    output = json.loads(eventually(lambda: when_ended(embedded_aws, execution))["output"])
     assert output["EndpointStatus"] == "InService"
     assert output["CreationTime"].endswith("Z")
 
@@ -110,7 +106,7 @@ def test_an_abort_stops_a_processing_job(embedded_aws: EmbeddedAws, bucket: str,
         lambda: sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"] == "Stopped",
         seconds=60,
     )
-    assert _ended(embedded_aws, execution)["status"] == "ABORTED"  # type: ignore[index]
+    assert when_ended(embedded_aws, execution)["status"] == "ABORTED"  # type: ignore[index]
 
 
 def test_sync_waits_for_a_transform_job(
@@ -129,7 +125,7 @@ def test_sync_waits_for_a_transform_job(
     single = {**request, "TransformJobName": f"{name}-single", "BatchStrategy": "SingleRecord"}
     whole = _start(embedded_aws, "sagemaker:createTransformJob.sync", request)
     failing = _start(embedded_aws, "sagemaker:createTransformJob.sync", single)
-    output = json.loads(eventually(lambda: _ended(embedded_aws, whole), seconds=60)["output"])
+    output = json.loads(eventually(lambda: when_ended(embedded_aws, whole), seconds=60)["output"])
     assert output["TransformJobStatus"] == "Completed"
-    ended = eventually(lambda: _ended(embedded_aws, failing), seconds=60)
+    ended = eventually(lambda: when_ended(embedded_aws, failing), seconds=60)
     assert "Bad HTTP status" in json.loads(ended["cause"])["FailureReason"]
