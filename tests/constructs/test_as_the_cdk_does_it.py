@@ -51,7 +51,7 @@ def test_bounds_and_times_have_the_names_of_the_cdk() -> None:
         f"{name}.{argument}"
         for name, kind in public_classes()
         if name not in read_only
-        for argument in inspect.signature(kind.__init__).parameters
+        for argument in inspect.signature(inspect.getattr_static(kind, "__init__")).parameters
         if argument.startswith(("minimum_", "maximum_", "least_", "most_", "largest_"))
         or argument.endswith(("_seconds", "_minutes", "_hours", "_days"))
     ]

@@ -57,7 +57,7 @@ def test_forecasts_only_by_the_cpu_unless_it_is_given_more(stack: cdk.Stack, ser
         },
     }
     assert made.mode is PredictiveScalingMode.FORECAST_ONLY
-    assert made.policy.policy_type == "PredictiveScaling"
+    assert made.cfn_policy.policy_type == "PredictiveScaling"
 
 
 def test_scales_ahead_of_the_hour_and_may_raise_the_maximum(stack: cdk.Stack, service: ScaledFargateService) -> None:

@@ -38,7 +38,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 alerts_topic=sns.Topic(stack, f"{name}Alerts"),
                 utilization_percent=52.5,
                 look_back=LookBack.WEEKS,
-                lead_minutes=45,
+                lead=cdk.Duration.minutes(45),
                 time_zone="Europe/Berlin",
                 holidays=["2026-12-25"],
                 dry_run=name == "Web",
