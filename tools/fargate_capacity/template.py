@@ -101,7 +101,7 @@ def path_in_stack(template: Template, resource: Resource) -> str:
 
 
 def without_nesting(path: str) -> str:
-    """Converts the path of a nested stack's resource, `Name.NestedStack/Name.NestedStackResource`, to that of the stack."""
+    """Converts a path of a nested stack's resource, `Name.NestedStack/Name.NestedStackResource`, to the stack's."""
     return _NESTING.sub(r"\1", path)
 
 
