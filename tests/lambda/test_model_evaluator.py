@@ -272,6 +272,50 @@ def test_a_drop_has_the_variance_of_delong(evaluator: ModuleType) -> None:
         assert drop.value - drop.low == pytest.approx(quantile * math.sqrt(variance), rel=0.15)
 
 
+def quantile_of(freedom: int) -> float:
+    """Student's t at 95 %, to three terms: Abramowitz and Stegun 26.7.5."""
+    z = normal.ppf(0.95)
+    terms = ([1, 0, 1, 0], 4), ([5, 0, 16, 0, 3, 0], 96), ([3, 0, 19, 0, 17, 0, -15, 0], 384)
+    return float(z + sum(np.polyval(of, z) / by / freedom**power for power, (of, by) in enumerate(terms, start=1)))
+
+
+def scored(evaluator: ModuleType, violations: int, others: int, seed: int) -> Any:
+    chance = np.random.default_rng(seed)
+    labels = [1] * violations + [0] * others
+    return evaluator.shares(labels, (chance.integers(0, 9, len(labels)) + 3 * np.array(labels)).tolist())
+
+
+@pytest.mark.parametrize(("violations", "others"), [(2, 30), (3, 12), (25, 4), (25, 60)])
+def test_intervals_are_wilsons_and_students_of_the_fewest_posts(
+    evaluator: ModuleType, violations: int, others: int
+) -> None:
+    new, current = (scored(evaluator, violations, others, seed) for seed in (1, 2))
+    quantile = quantile_of(min(violations, others) - 1)
+    variance = np.var(new.violations, ddof=1) / violations + np.var(new.others, ddof=1) / others
+    found = evaluator.area_interval(new)
+    # Wilson: those shares from which the area is as far off as their own variance allows.
+    for bound in (found.low, found.high):
+        allowed = quantile**2 * variance * bound * (1 - bound) / (found.value * (1 - found.value))
+        assert (found.value - bound) ** 2 == pytest.approx(allowed)
+    assert 0 < found.low < found.value < found.high < 1
+    drop = evaluator.drop_interval(current, new)
+    pairs = (current.violations, new.violations), (current.others, new.others)
+    error = math.sqrt(sum(np.var(np.subtract(*both), ddof=1) / len(both[0]) for both in pairs))
+    assert (drop.low, drop.high) == pytest.approx((drop.value - quantile * error, drop.value + quantile * error))
+
+
+def test_of_equal_scores_half_count_for_either_kind_of_post(evaluator: ModuleType) -> None:
+    found = evaluator.shares([1, 0, 1, 0], [0.7, 0.7, 0.9, 0.1])
+    assert (found.violations, found.others) == ([0.75, 1], [0.75, 1])
+
+
+def test_of_one_violation_nothing_is_known(evaluator: ModuleType) -> None:
+    new, current = (scored(evaluator, 1, 20, seed) for seed in (1, 2))
+    interval, drop = evaluator.area_interval(new), evaluator.drop_interval(current, new)
+    assert (interval.value, interval.low, interval.high) == (new.area, 0, 1)
+    assert (drop.value, drop.low, drop.high) == (current.area - new.area, -1, 1)
+
+
 def refusals(evaluator: ModuleType, violations: int, fall: float, runs: int = 400) -> tuple[float, float]:
     """How often the gate refuses a model whose true AUC is lower by `fall`: as it is, and by the point estimate alone.
 
@@ -315,7 +359,7 @@ def test_chance_is_not_shown_to_be_better_than_chance(evaluator: ModuleType) -> 
         interval = evaluator.area_interval(evaluator.shares(labels, [float(label) for label in labels]))
         assert (interval.value, interval.high) == (1, 1)
         lows[violations] = interval.low
-    assert lows[1] == 0
+    assert lows[1] == 0 < lows[2] < lows[4]
     assert lows[4] < 0.5 < lows[5] < lows[20]
 
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ecs_patterns as ecs_patterns
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given, settings
@@ -333,6 +334,19 @@ def test_watches_of_an_imported_service_what_is_known(stack: cdk.Stack, imported
     assert set(alarms(stack)) == {"CpuSaturated", "TaskFailures"}
     assert (made.latency, made.server_errors, made.unhealthy_hosts, made.at_maximum) == (None, None, None, None)
     assert made.guardrail_alarms == (made.cpu_saturated, made.task_failures)
+
+
+def test_a_target_group_that_is_given_is_watched(stack: cdk.Stack, imported: ecs.IBaseService) -> None:
+    balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/shop/1f"
+    group = elbv2.ApplicationTargetGroup.from_target_group_attributes(
+        stack,
+        "Group",
+        target_group_arn="arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/2e",
+        load_balancer_arns=balancer,
+    )
+    ServiceAlarms(stack, "Alarms", service=imported, target_group=group)
+
+    assert {"Name": "TargetGroup", "Value": "targetgroup/web/2e"} in alarms(stack)["UnhealthyHosts"]["Dimensions"]
 
 
 def test_fails_when_an_imported_services_deployments_are_to_be_stopped(

@@ -11,10 +11,13 @@ from tests.constructs.monitoring.template_alarms import alarms
 def test_an_event_that_nobody_was_told_of(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
     alarm = alarms(stack)["Undelivered"]
+    assert alarm["AlarmName"].startswith("Stack-Alarms-")
+    assert alarm["AlarmDescription"].startswith("moderation: an execution ended, and its notification could not be")
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     (dimension,) = alarm["Dimensions"]
     assert dimension["Value"] == stack.resolve(workflow.rollback.undelivered_events.queue_name)
-    assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Maximum", 1, 1)
+    assert (alarm["Statistic"], alarm["Period"]) == ("Maximum", 60)
+    assert (alarm["Threshold"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 1, 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     # SQS reports nothing of a queue that nobody used for six hours: nothing waits in it.
     assert alarm["TreatMissingData"] == "notBreaching"
@@ -23,10 +26,12 @@ def test_an_event_that_nobody_was_told_of(stack: cdk.Stack, workflow: ModelRelea
 def test_a_rollback_that_did_not_end_well(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow)
     alarm = alarms(stack)["RollbackFailed"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
     # Without a rollback there is no data, and nothing went wrong.
     assert alarm["TreatMissingData"] == "notBreaching"
     counted, *parts = alarm["Metrics"]
     assert counted["Expression"] == "FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+    assert {(part["MetricStat"]["Stat"], part["MetricStat"]["Period"]) for part in parts} == {("Sum", 300)}
     metrics = [part["MetricStat"]["Metric"] for part in parts]
     assert [metric["MetricName"] for metric in metrics] == [
         "ExecutionsFailed",
@@ -45,7 +50,7 @@ def test_nobody_waits_for_releases_unless_asked(stack: cdk.Stack, workflow: Mode
 def test_releases_that_do_not_come(stack: cdk.Stack, workflow: ModelReleaseWorkflow) -> None:
     WorkflowAlarms(stack, "Alarms", workflow=workflow, release_within=cdk.Duration.days(7))
     alarm = alarms(stack)["NoRelease"]
-    assert alarm["MetricName"] == "ExecutionsSucceeded"
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("ExecutionsSucceeded", "Sum")
     assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (86400, 7, 7)
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
     # A workflow that is never started has no data at all.
@@ -78,6 +83,7 @@ def test_sagemakers_own_word_that_the_endpoint_is_gone(
         for rule in template.find_resources("AWS::Events::Rule").values()
         if rule["Properties"].get("EventPattern", {}).get("detail-type") == ["SageMaker Endpoint State Change"]
     ]
+    assert rule["Properties"]["EventPattern"]["source"] == ["aws.sagemaker"]
     detail = rule["Properties"]["EventPattern"]["detail"]
     assert detail["EndpointName"] == ["moderation"]
     assert {"DELETING", "FAILED", "OUT_OF_SERVICE"} <= set(detail["EndpointStatus"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import betainc
 from scipy.stats import beta
 
 from cdk_fargate_sagemaker.review_estimates import (
@@ -14,6 +15,7 @@ from cdk_fargate_sagemaker.review_estimates import (
     lower_bound,
     upper_bound,
 )
+from cdk_fargate_sagemaker.review_estimates.exact_bounds import incomplete_beta
 
 
 def test_counts_become_posts_that_are_alike() -> None:
@@ -78,6 +80,12 @@ def test_bounds_are_clopper_and_pearsons(share: float, count: float, error: floa
     assert (lower_bound(0.5, 0, error), upper_bound(0.5, 0, error)) == (0, 1)
 
 
+@pytest.mark.parametrize(("a", "b"), [(0.5, 0.5), (1, 9), (40, 3.5), (2000, 30_000)])
+@pytest.mark.parametrize("x", [0, 1e-9, 0.06, 0.5, 0.97, 1])
+def test_the_incomplete_beta_function_is_scipys(a: float, b: float, x: float) -> None:
+    assert incomplete_beta(a, b, x) == pytest.approx(betainc(a, b, x), rel=1e-9, abs=1e-15)
+
+
 FLAGGED, SAMPLE = (0.525, 0.675, 0.825, 0.975), (0.025, 0.175, 0.325, 0.475)
 MEASURED = {"precision": ReviewEstimates.flag_precision_at_most, "recall": ReviewEstimates.flag_recall_at_most}
 
@@ -130,6 +138,14 @@ def test_a_model_that_got_worse_is_found(of: str, worse: dict[str, Any]) -> None
     random = np.random.default_rng(20_261_128)
     bounds = [MEASURED[of](a_week(random, **worse), 0.001) for _ in range(50)]
     assert sum(bound < minimum for bound in bounds if bound is not None) >= 40
+
+
+def test_the_bound_of_recall_joins_those_of_what_is_found_and_of_what_is_missed() -> None:
+    flagged = {"flagged:0.975:1:stored": 20, "flagged:0.975:1:violation": 15, "flagged:0.975:1:fine": 5}
+    sample = {"sample:0.025:10:stored": 30, "sample:0.025:10:violation": 3, "sample:0.025:10:fine": 27}
+    found, missed = 20 * beta.ppf(1 - 0.01 / 2, 16, 5), 300 * beta.ppf(0.01 / 2, 3, 28)
+    bound = ReviewEstimates(ReviewTally.of([flagged, sample]).posts).flag_recall_at_most(0.01)
+    assert bound == pytest.approx(found / (found + missed), rel=1e-6)
 
 
 def test_bounds_say_nothing_where_nothing_was_judged() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from review_threshold.proposal import NoThresholdError, for_load, for_precision
 from review_threshold.review_estimates import (
@@ -79,6 +80,13 @@ def test_an_interval_holds_its_share_and_shrinks_with_the_count(share: Any, coun
     assert more_high - more_low <= high - low + 1e-12
 
 
+@pytest.mark.parametrize(("found", "count"), [(0, 1), (1, 1), (3, 10), (9, 10), (500, 2000)])
+def test_an_interval_is_wilsons(found: int, count: int) -> None:
+    expected = binomtest(found, count).proportion_ci(method="wilson")
+    assert wilson_interval(found / count, count) == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-12)
+    assert wilson_interval(0.5, 0) == (0, 1)
+
+
 def test_what_was_not_found_in_a_few_may_still_be_there() -> None:
     _, high = wilson_interval(0.0, 10)
     assert 0.2 < high < 0.35
@@ -91,6 +99,9 @@ def test_a_sampled_post_counts_for_all_it_stands_for() -> None:
     assert known(estimates.precision(0.5)).value == pytest.approx(0.8)
     # 80 are found, and one of a hundred stands for 100 that are not.
     assert known(estimates.recall(0.5)).value == pytest.approx(80 / 180)
+    # Where nothing is left out, nothing can be missed.
+    everything = known(estimates.recall(0))
+    assert (everything.low, everything.value, everything.high) == (1, 1, 1)
     assert estimates.load(0.5) == 100
     assert estimates.load(0.05) == pytest.approx(10_100)
 
