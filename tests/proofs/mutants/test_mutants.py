@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tests.proofs.mutants.mutant import Mutant, mutants_of
-from tests.proofs.mutants.suite import CHOSEN, EQUIVALENT, equivalent, judged
+from tests.proofs.mutants.suite import CHOSEN, EQUIVALENT, drawn, equivalent, judged
 
 _RULE = "container/api/moderation/decision.py"
 _NAME = (_RULE, "a < b", "a <= b")
@@ -35,6 +35,17 @@ def test_fails_when_a_reviewed_mutant_is_none_or_dies(mutants: list[Mutant], kil
 def test_a_reviewed_mutant_may_survive() -> None:
     other = dataclasses.replace(_MUTANT, after="a > b")
     assert judged([_MUTANT, other], [False, True], {_NAME: "reason"}) == "2 mutants: 1 killed, 1 equivalent"
+
+
+def test_a_sample_does_not_depend_on_where_lines_are_and_grows_with_its_share() -> None:
+    mutants = mutants_of(_RULE)
+    moved = [dataclasses.replace(mutant, line=mutant.line + 9) for mutant in mutants]
+    sample = drawn(mutants, 0.4)
+    assert 0 < len(sample) < len(mutants)
+    assert [mutant.name for mutant in drawn(moved, 0.4)] == [mutant.name for mutant in sample]
+    assert drawn(mutants[3:], 0.4) == [mutant for mutant in sample if mutant in mutants[3:]]
+    assert set(drawn(mutants, 0.2)) <= set(sample)
+    assert drawn(mutants, 1.0) == mutants
 
 
 def test_each_reviewed_mutant_is_of_a_chosen_file_and_has_a_reason() -> None:
