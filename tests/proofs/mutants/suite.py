@@ -97,7 +97,7 @@ CHOSEN = {
         tests=("tests/constructs/sagemaker/test_vpc_placement.py",),
         constructs=True,
     ),
-    "floor plan": _logic("floor_decisions", "floor_plan", "test_floor_forecast"),
+    "floor plan": _logic("floor_decisions", "floor_plan", "test_floor_forecast", "test_floor_decision"),
     "floor forecast": _logic("floor_decisions", "floor_forecast", "test_floor_forecast", share=0.2),
     "floor decision": _logic("floor_decisions", "floor_decision", "test_floor_decision", share=0.2),
     "review estimates": Chosen(
@@ -112,7 +112,11 @@ CHOSEN = {
     ),
     "review bounds": Chosen(
         file=f"{_LIBRARY}/review_estimates/exact_bounds.py",
-        tests=(f"{_BOUNDS}bounds_are_clopper_and_pearsons", f"{_BOUNDS}the_incomplete_beta_function_is_scipys"),
+        tests=(
+            f"{_BOUNDS}bounds_are_clopper_and_pearsons",
+            f"{_BOUNDS}the_incomplete_beta_function_is_scipys",
+            f"{_BOUNDS}bounds_say_nothing_where_nothing_was_judged",
+        ),
         cuts="tests/constructs/review_estimates",
         share=0.12,
     ),
