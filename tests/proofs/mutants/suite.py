@@ -140,6 +140,7 @@ CHOSEN = {
         share=0.08,
     ),
     "endpoint alarms": _alarms("endpoint_alarms", share=0.1),
+    "workflow alarms": _alarms("workflow_alarms", share=0.12),
 }
 
 
@@ -201,7 +202,7 @@ def _every_mutant(folder: Path, *, name: str) -> str:
     outcomes = zip(mutants, killed, strict=True)
     (folder / "survivors.txt").write_text("".join(f"{mutant}\n" for mutant, dead in outcomes if not dead))
     found = judged(mutants, killed, equivalent(chosen.file))
-    return found if chosen.share == 1 else f"of {len(mutants_of(chosen.file))} {found}"
+    return found if chosen.share == 1 else f"{found}; a sample of {len(mutants_of(chosen.file))}"
 
 
 def _handful(folder: Path) -> str:
