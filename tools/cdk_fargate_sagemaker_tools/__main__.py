@@ -1,4 +1,4 @@
-"""`uvx cdk-fargate-sagemaker-tools`, or `pipx run` of it: says which commands there are."""
+"""`uvx cdk-fargate-sagemaker-tools`, or `pipx run` of it: lists the commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DISTRIBUTION = "cdk-fargate-sagemaker-tools"
 
 
 def main() -> None:
-    """Prints the version and the commands, one a line."""
+    """Prints the version and the commands, one per line."""
     scripts = entry_points(group="console_scripts")
     names = sorted(script.name for script in scripts if script.dist is not None and script.dist.name == DISTRIBUTION)
     print(f"{DISTRIBUTION} {__version__}")

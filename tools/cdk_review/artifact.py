@@ -1,4 +1,4 @@
-"""What the job that makes a review left, read as data: strangers may have made it."""
+"""Reads the output of the job that makes a review, as untrusted data."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ PICTURE_NAME = re.compile(r"pictures/[A-Za-z0-9._-]{1,150}\.png")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What a run left: the page, and its pictures by their paths."""
+    """The output of a run: the page, and its pictures by path."""
 
     page: str
     pictures: Mapping[str, bytes]
 
 
 def read_review(archive: bytes, *, folder: str = "") -> Review:
-    """The page and the pictures of a ZIP file; whatever else is in it is not looked at.
+    """Reads the page and the pictures of a ZIP file; ignores all other files.
 
     Args:
         archive: the ZIP file.
-        folder: within it, with a slash at its end.
+        folder: a folder in the archive, with a trailing slash.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
@@ -50,7 +50,7 @@ def read_review(archive: bytes, *, folder: str = "") -> Review:
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    # Not by the size that the archive declares: it is part of what strangers wrote.
+    # The size that the archive declares is not trusted.
     with archive.open(name) as member:
         content = member.read(most + 1)
     if len(content) > most:

@@ -1,4 +1,4 @@
-"""Reads a cloud assembly of any CDK app: each stack's template, made comparable with another synthesis of it."""
+"""Reads the templates of any CDK app's cloud assembly and normalises them for comparison."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cdk_review.template_macros import expanded, looked_up
 from fargate_capacity.input_error import InputError
 
 OLDEST_SCHEMA = 1
-# What each synthesis adds by itself, and says nothing about an app.
+# Added by each synthesis, with no meaning for the app.
 OWN_TO_THE_CDK = {"CDKMetadata", "CDKMetadataAvailable", "BootstrapVersion", "CheckBootstrapVersion"}
-# Assets and images go by the SHA-256 of their content.
+# Assets and images are named by the SHA-256 of their content.
 CONTENT_HASH = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONTENT = "<content>"
 
@@ -25,12 +25,12 @@ class Stack:
     """One stack of a cloud assembly.
 
     Args:
-        path: construct path of the stack; of a nested stack, its parent's path and its own logical id.
-        template: without what the CDK adds by itself, and with `<content>` in place of each asset's hash.
-        as_written: the template as it was synthesised.
-        protected: whether it has termination protection.
-        region: literal, or None where only the deployment knows.
-        account: likewise.
+        path: construct path of the stack; for a nested stack, its parent's path and its logical id.
+        template: the template without the CDK's own additions, and with `<content>` instead of asset hashes.
+        as_written: the unchanged template.
+        protected: whether termination protection is enabled.
+        region: the literal region, or None if known only at deployment.
+        account: the literal account, or None if known only at deployment.
     """
 
     path: str
@@ -47,10 +47,10 @@ class Stack:
 
 
 def read_assembly(folder: Path) -> dict[str, Stack]:
-    """The stacks of a cloud assembly by their paths, those of stages and nested stacks among them.
+    """The stacks of a cloud assembly by path, including those of stages and nested stacks.
 
     Raises:
-        InputError: no cloud assembly, one of another schema, or a file of it that cannot be read.
+        InputError: not a cloud assembly, an unknown schema version, or an unreadable file.
     """
     if not (folder / "manifest.json").is_file():
         found = "a file" if folder.is_file() else "no manifest.json in it" if folder.is_dir() else "nothing there"
@@ -109,7 +109,7 @@ def _with_nested(
 
 
 def comparable(template: dict[str, Any]) -> dict[str, Any]:
-    """The template without what differs between two syntheses of one app."""
+    """The template without differences between two syntheses of the same app."""
     copy: dict[str, Any] = json.loads(CONTENT_HASH.sub(CONTENT, json.dumps(template)))
     for section in ("Resources", "Conditions", "Parameters", "Rules"):
         if isinstance(copy.get(section), dict):
@@ -130,7 +130,7 @@ def comparable(template: dict[str, Any]) -> dict[str, Any]:
 
 def _within(folder: Path, name: str) -> Path:
     path = (folder / name).resolve()
-    # A nested assembly's manifest may name the templates of the whole.
+    # A nested assembly's manifest may name templates of the parent assembly.
     if folder.resolve().parent not in path.parents:
         raise InputError(f"{folder}: its manifest names {name}; allowed: files within the cloud assembly")
     return path

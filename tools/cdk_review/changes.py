@@ -1,4 +1,4 @@
-"""Pairs what two cloud assemblies declare: each resource before and after, those that moved among them."""
+"""Pairs the resources of two cloud assemblies, before and after, including those with a new logical id."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_review.assembly import Stack
 from cdk_review.reference_text import as_list
 from cdk_review.replacements import Replacement, replacements
 
-# A new one of these is made for each change of what they stand for: this is how they are meant.
+# By design, a change creates a new resource of these types.
 RENEWED = {
     "AWS::ApiGateway::Deployment",
     "AWS::ApiGatewayV2::Deployment",
@@ -22,7 +22,7 @@ RENEWED = {
     "AWS::SageMaker::EndpointConfig",
     "AWS::SageMaker::Model",
 }
-# So much of two resources' text has to be equal, that one is the other under a new logical id.
+# The minimum share of equal text for which two resources count as one with a new logical id.
 ALIKE = 0.8
 
 
@@ -32,13 +32,13 @@ class Change:
 
     Args:
         stack: the stack's path.
-        logical_id: before the change; of a resource that is new, after it.
-        type: after the change; of one that is removed, before it.
-        before: as the template declared it, or None where it is new.
-        after: as it declares it, or None where it is removed.
-        moved_to: its logical id after the change, where that is another.
-        replacement: what replaces it, or None.
-        path: its construct path, or its logical id where it has none.
+        logical_id: the logical id before the change; for a new resource, after it.
+        type: the type after the change; for a removed resource, before it.
+        before: the resource before the change, or None if it is new.
+        after: the resource after the change, or None if it is removed.
+        moved_to: its new logical id, if changed.
+        replacement: the reason for a replacement, or None.
+        path: its construct path, or its logical id if it has none.
     """
 
     stack: str
@@ -62,12 +62,12 @@ class Change:
 
     @property
     def both(self) -> bool:
-        """Whether it was there before and is there after."""
+        """Whether the resource exists before and after."""
         return self.before is not None and self.after is not None
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """The names of what differs, properties first."""
+        """The names of the differing parts, properties first."""
         attributes = ("Type", "DeletionPolicy", "UpdateReplacePolicy", "DependsOn", "Condition", "UpdatePolicy")
         before, after = self.before or {}, self.after or {}
         return (
@@ -82,10 +82,10 @@ class StackChange:
 
     Args:
         path: the stack's path.
-        before: its resources, under the logical ids that they have after the change where they moved.
-        after: its resources.
-        changes: those that differ, in the order of their logical ids.
-        content: the logical ids of those of which only an asset's content differs.
+        before: its resources before, under their logical ids after the change.
+        after: its resources after.
+        changes: the differing resources, ordered by logical id.
+        content: the logical ids of resources with only another asset content.
     """
 
     path: str
@@ -99,7 +99,7 @@ class StackChange:
 
 
 def compare(base: dict[str, Stack], head: dict[str, Stack]) -> list[StackChange]:
-    """What differs, stack by stack; a stack of one side alone is compared with nothing."""
+    """The differences per stack; a stack on only one side is compared with an empty one."""
     paths = sorted({*base, *head})
     pairs = [_paired(base.get(path), head.get(path)) for path in paths]
     asked = replacements([(pair.before, pair.after) for pair in pairs])
@@ -117,7 +117,7 @@ class _Pair:
 
 
 def _paired(base: Stack | None, head: Stack | None) -> _Pair:
-    """Both templates, the first under the logical ids of the second."""
+    """Both templates, the first with the logical ids of the second."""
     before = {} if base is None else base.template
     after = {} if head is None else head.template
     moved = _moves(before.get("Resources", {}), after.get("Resources", {}))
@@ -125,7 +125,7 @@ def _paired(base: Stack | None, head: Stack | None) -> _Pair:
 
 
 def _moves(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
-    """By logical ids before: those after, of the resources that are the same but for their logical id."""
+    """Maps old to new logical ids, for resources that differ only in the logical id."""
     gone = {name: before[name] for name in before if name not in after}
     come = {name: after[name] for name in after if name not in before}
     found: dict[str, str] = {}
@@ -134,7 +134,7 @@ def _moves(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
         same = by_path.get((_path(name, resource), resource.get("Type")))
         if same is not None and same not in found.values():
             found[name] = same
-    # Of several that are alike the most alike is taken first.
+    # The most similar pair is taken first.
     candidates = sorted(
         (
             (-_likeness(old, new), name, other)
@@ -164,7 +164,7 @@ def _likeness(old: dict[str, Any], new: dict[str, Any]) -> float:
 
 
 def _words(resource: dict[str, Any]) -> set[str]:
-    """What a resource declares, leaf by leaf; references to siblings, which move along, count as one and the same."""
+    """A resource's leaf values; references to sibling resources, whose ids may change too, count as equal."""
     return set(_leaves("", resource.get("Properties", {})))
 
 
@@ -183,7 +183,7 @@ def _leaves(place: str, value: Any) -> Iterator[str]:
 
 
 def _renamed(template: dict[str, Any], moved: dict[str, str]) -> dict[str, Any]:
-    """The template as if its resources had always had the other logical ids."""
+    """The template with renamed logical ids."""
     if not moved:
         return template
     renamed: dict[str, Any] = _rewritten(template, moved)

@@ -127,7 +127,7 @@ def _judged(base: Path, head: Path, *, skew: float, lint: bool) -> Review:
 
     before, after = read_assembly(base), read_assembly(head)
     old, new = reported(base), reported(head)
-    # cfn-lint takes longer than all judges: it runs beside them.
+    # cfn-lint takes longer than all checks together, so it runs in parallel.
     with ThreadPoolExecutor(max_workers=1) as beside:
         linting = beside.submit(_linted, before, after) if lint else None
         judged = judge(before, after, skew=skew)
@@ -161,7 +161,7 @@ def _reported(judged: Review, *, output: Path, policy: Policy) -> list[str]:
 
 
 def _drawn(judged: Review, base: Path, head: Path, output: Path) -> Review:
-    """With pictures of the dashboards; those of an earlier review are gone."""
+    """Adds pictures of the dashboards; deletes those of an earlier review."""
     from cdk_review.judges.dashboards import TYPE
     from cdk_review.report import PICTURES
 
@@ -169,7 +169,7 @@ def _drawn(judged: Review, base: Path, head: Path, output: Path) -> Review:
         old.unlink()
     if not any(change.type == TYPE for stack in judged.stacks for change in stack.changes):
         return judged
-    # Drawing takes most of a second to import.
+    # The drawing modules take most of a second to import.
     from cdk_review.pictures import draw_pictures
 
     left_out: list[str] = []
@@ -186,14 +186,14 @@ def _drawn(judged: Review, base: Path, head: Path, output: Path) -> Review:
 
 
 def _linted(before: dict[str, Stack], after: dict[str, Stack]) -> tuple[set[Finding], set[Finding]]:
-    """What cfn-lint finds in the templates that differ, on each side; nothing where it is not installed."""
+    """cfn-lint's findings in the differing templates, per side; none if it is not installed."""
     from cdk_review.findings import linted
 
     changed = [path for path in after if path not in before or before[path].template != after[path].template]
     with TemporaryDirectory(prefix="cdk-review-lint-") as folder:
         new = linted((after[path].as_written for path in changed), Path(folder)) or set()
         if not new:
-            # The usual case, in half the time: what is not found after the change need not be looked for before it.
+            # Usually there is no finding after the change; then the side before need not be checked.
             return set(), new
         old = linted((before[path].as_written for path in changed if path in before), Path(folder)) or set()
     return old, new

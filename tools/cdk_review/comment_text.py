@@ -1,7 +1,8 @@
-"""Makes a comment of a review.md that strangers may have written.
+"""Makes a comment of an untrusted review.md.
 
-Whoever opens a pull request decides what runs in the job that makes the review. So its page is data: it may show
-tables, folded parts, code and the pictures that came with it, and nothing that notifies people, leads away, or hides.
+The author of a pull request controls the job that makes the review, so its page is untrusted data. It may contain
+tables, folded sections, code and the uploaded pictures, but nothing that notifies people, links elsewhere or hides
+content.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _INVISIBLE = "\u200b"
 _TAG = re.compile(r"<(?!/?(?:details|summary)>)")
 _LINK = re.compile(r"\](?=[(\[:])")
 _ADDRESS = re.compile(r"(?i)(?<=[a-z])(?=://)|(?<=\bwww)(?=\.)|(?<=\bmailto)(?=:)")
-# Its entities too: GitHub looks for mentions in what it has rendered.
+# HTML entities too: GitHub finds mentions after rendering.
 _MENTION = re.compile(r"(?i)(?:@|&(?:#0*64|#x0*40|commat);?)(?=[a-z0-9])")
 _REFERENCE = re.compile(r"(?:(?<=#)|(?<=\bGH-))(?=\d)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
@@ -29,8 +30,8 @@ def comment_body(page: str, *, pictures: Mapping[str, str], footer: str) -> str:
 
     Args:
         page: review.md.
-        pictures: the addresses of those that were uploaded, by their paths in the page.
-        footer: what this side knows: the commit, and a link to the run.
+        pictures: the addresses of uploaded pictures, by path in the page.
+        footer: trusted text: the commit, and a link to the run.
     """
     parts: list[str] = []
     end = 0
@@ -47,10 +48,10 @@ def comment_body(page: str, *, pictures: Mapping[str, str], footer: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Markdown without mentions, links, references to issues, and HTML other than folded parts."""
+    """Markdown without mentions, links, references to issues, and HTML other than folded sections."""
     text = _CONTROL.sub("", text)
     text = _TAG.sub("&lt;", text)
-    # What is kept apart from its bracket is no link.
+    # Text separated from its bracket is not a link.
     text = _LINK.sub(f"]{_INVISIBLE}", text)
     text = _ADDRESS.sub(_INVISIBLE, text)
     text = _MENTION.sub(f"@{_INVISIBLE}", text)
@@ -58,7 +59,7 @@ def harmless(text: str) -> str:
 
 
 def _cut(text: str, room: int) -> str:
-    """As much as fits, by whole lines; what stays open of blocks and folded parts would take the footer along."""
+    """Cuts at whole lines, and closes open blocks and folded sections: otherwise they would include the footer."""
     note = "\n\n… cut here: the whole page is in the run's artifact."
     closing = "\n```" + "\n</details>" * 20
     if len(text) > room:

@@ -1,4 +1,6 @@
-"""What checks of the templates find: cdk-nag and other validations by their reports in the assembly, and cfn-lint."""
+"""The findings of template checks: of cdk-nag and other validations, from their reports in the assembly, and of
+cfn-lint.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,12 @@ REPORT = "validation-report.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that a check says.
+    """One finding of a check.
 
     Args:
-        rule: its id, such as `AwsSolutions-S10` or `E3012`.
-        where: a construct's path, or a logical id.
-        says: in the check's words.
+        rule: the rule's id, such as `AwsSolutions-S10` or `E3012`.
+        where: a construct path or a logical id.
+        says: the check's message.
     """
 
     rule: str
@@ -34,7 +36,7 @@ class Finding:
 
 
 def reported(assembly: Path) -> set[Finding]:
-    """What cdk-nag and other validations wrote into the assembly when it was synthesised."""
+    """The findings that cdk-nag and other validations wrote into the assembly at synthesis."""
     found = set()
     for path in sorted(assembly.rglob(REPORT)):
         found |= set(_of_validation(_json(path)))
@@ -59,7 +61,7 @@ def _of_validation(report: Any) -> Iterator[Finding]:
 
 
 def linted(templates: Iterable[dict[str, Any]], folder: Path) -> set[Finding] | None:
-    """What cfn-lint finds in templates, which are written into `folder`; None where it is not installed."""
+    """cfn-lint's findings in templates, which are written to `folder`; None if it is not installed."""
     linter = shutil.which("cfn-lint")
     if linter is None:
         return None
@@ -82,7 +84,7 @@ def linted(templates: Iterable[dict[str, Any]], folder: Path) -> set[Finding] | 
             says=str(match.get("Message", "")),
         )
         for match in matches
-        # Warnings are for whoever writes a template; an error is one for whoever reviews it too.
+        # Warnings are for authors of a template; errors are for reviewers too.
         if match.get("Level") == "Error"
     }
 
@@ -93,7 +95,7 @@ def _resource(match: dict[str, Any]) -> str:
 
 
 def finding_flags(before: set[Finding], after: set[Finding], stacks: Iterable[StackChange]) -> Iterator[Flag]:
-    """A flag for each finding that the side before does not have."""
+    """A flag per finding that the side before lacks."""
     known = {(finding.rule, finding.where) for finding in before}
     moved = {old: new for stack in stacks for old, new in stack.moved.items()}
     known |= {(rule, moved.get(where, where)) for rule, where in known}

@@ -1,4 +1,4 @@
-"""What a template costs in a month whatever the traffic, before and after a change, by the dated table of prices."""
+"""The fixed monthly cost of a template before and after a change, from the dated price table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cdk_review.reference_text import as_list, number_of, text_of
 from fargate_capacity.pricing.fargate_prices import TABLE
 
 MONTH_HOURS = 730
-# What doubles and costs more than this in a month is a flag.
+# A resource whose cost doubles to more than this per month is flagged.
 WORTH_A_FLAG = 20.0
-# So is the whole, from this share on.
+# A rise of the total by this share is flagged.
 WHOLE_RISE = 0.5
 
-# Billed by use alone, or never.
+# Billed only by usage, or free.
 NO_FIXED_CHARGE = (
     "AWS::ApiGateway",
     "AWS::ApplicationAutoScaling::",
@@ -74,7 +74,7 @@ NO_FIXED_CHARGE = (
     "AWS::WAFv2::WebACLAssociation",
     "Custom::",
 )
-# Where an instance's type and number stand.
+# The properties with an instance's type and number.
 INSTANCES = {
     "AWS::EC2::Instance": ("InstanceType", None),
     "AWS::RDS::DBInstance": ("DBInstanceClass", None),
@@ -92,15 +92,15 @@ INSTANCES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """What one resource costs.
+    """The cost of one resource.
 
     Args:
         stack: the stack's path.
-        logical_id: of the resource.
-        what: in words: "2 tasks of 0.5 vCPU and 1 GiB".
-        month: US dollars, or None where the table has no price.
-        place: within the resource, where it has several charges: a state of a state machine, a variant.
-        instance: the instance type, where that decides the price.
+        logical_id: the resource's logical id.
+        what: a description: "2 tasks of 0.5 vCPU and 1 GiB".
+        month: US dollars per month, or None if the table has no price.
+        place: the part of a resource with several charges: a state of a state machine, a variant.
+        instance: the instance type, if the price depends on it.
     """
 
     stack: str
@@ -112,12 +112,12 @@ class Charge:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What names the same charge before and after."""
+        """The key that identifies a charge before and after."""
         return self.stack, self.logical_id, self.place
 
     @property
     def name(self) -> str:
-        """For a sentence."""
+        """The name for messages."""
         return f"{self.logical_id}{self.place}"
 
 
@@ -131,24 +131,24 @@ class FixedCost:
 
     @property
     def month_before(self) -> float:
-        """US dollars of what has a price."""
+        """US dollars per month of all charges with a price, before the change."""
         return sum(charge.month or 0.0 for charge in self.before)
 
     @property
     def month_after(self) -> float:
-        """Likewise, after the change."""
+        """US dollars per month of all charges with a price, after the change."""
         return sum(charge.month or 0.0 for charge in self.after)
 
     @property
     def rise_percent(self) -> float:
-        """By how much the change makes it dearer; of nothing, anything is 100 % more."""
+        """The rise of the cost in percent; 100 % if it was zero."""
         if self.month_before == 0:
             return 100.0 if self.month_after > 0 else 0.0
         return 100 * (self.month_after / self.month_before - 1)
 
 
 def fixed_cost(stacks: tuple[StackChange, ...]) -> FixedCost:
-    """The charges before and after."""
+    """Pairs the charges before and after."""
     return FixedCost(
         before=tuple(
             charge for stack in stacks for charge in charges_of(stack.path, stack.before, _region(stack, "before"))
@@ -161,7 +161,7 @@ def fixed_cost(stacks: tuple[StackChange, ...]) -> FixedCost:
 
 
 def cost_flags(cost: FixedCost) -> Iterator[Flag]:
-    """A flag for each resource that costs twice as much or more, and for the whole where it rises by half."""
+    """A flag per resource whose cost at least doubles, and one for the total if it rises by half."""
     before = {charge.key: charge for charge in cost.before}
     for charge in cost.after:
         old = before.get(charge.key)
@@ -204,7 +204,7 @@ def _dearer(old: Charge, new: Charge) -> str | None:
 
 @cache
 def prices() -> Mapping[str, Any]:
-    """The table, as it lies in the package."""
+    """The price table of the package."""
     read: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
     return read
 
@@ -215,7 +215,7 @@ def _region(stack: StackChange, side: str) -> str:
 
 
 def charges_of(path: str, resources: dict[str, dict[str, Any]], region: str) -> Iterator[Charge]:
-    """What the resources of one stack cost in a month whatever the traffic; nothing for what is billed by use alone."""
+    """The fixed monthly charges of a stack's resources; none for resources that are billed only by usage."""
     for logical_id, resource in resources.items():
         kind, properties = str(resource.get("Type")), resource.get("Properties", {})
         for place, what, month, instance in _of_resource(kind, logical_id, properties, resources, region):

@@ -1,4 +1,4 @@
-"""What a reviewer has to look at before a change is merged."""
+"""A flag: something that a reviewer must check before a change is merged."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flag:
-    """One thing to look at.
+    """One thing to check.
 
     Args:
         kind: one of `KINDS`.
         severity: one of `SEVERITIES`.
         stack: the stack's path.
-        logical_id: of the resource; of one that moved, the one that it had.
-        sentence: what the change does, in words.
-        type: the resource's type, or "" where a whole stack is meant.
+        logical_id: the resource's logical id, before the change if renamed.
+        sentence: what the change does, in a sentence.
+        type: the resource's type, or "" for a whole stack.
     """
 
     kind: str
@@ -57,7 +57,7 @@ class Flag:
 
 
 def worst_first(flags: list[Flag]) -> list[Flag]:
-    """The flags by severity, then by kind, in the order in which both are declared; each once."""
+    """The flags without duplicates, ordered by severity, then by kind, both in order of declaration."""
     kinds = list(KINDS)
     return sorted(
         dict.fromkeys(flags),

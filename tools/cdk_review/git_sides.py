@@ -1,8 +1,7 @@
 """Synthesises both sides of a change from a Git repository, each from its own sources and in its own environment.
 
-The side after the change is the working tree as it is. The side before is the last commit that it shares with a branch,
-checked out beside it. What is synthesised is kept by the hash of its tree: a second review synthesises nothing that the
-first one did.
+The side after the change is the working tree. The side before is the merge base with a branch, checked out in another
+folder. Assemblies are cached by the hash of the tree, so that a second review does not repeat a synthesis.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ NODE_INSTALLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The cloud assemblies before and after, and the commit that the first is of."""
+    """The cloud assemblies before and after, and the commit of the first."""
 
     base: Path
     head: Path
@@ -42,15 +41,15 @@ class Sides:
 
 @contextmanager
 def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> Iterator[Sides]:
-    """Synthesise the working tree, and the commit from which it left `reference`; both for as long as the context.
+    """Synthesise the working tree and its merge base with `reference`. Both assemblies exist until the context ends.
 
     Args:
         reference: a branch, a tag or a commit, such as `origin/main`.
-        folder: of the CDK app, with its cdk.json, within a Git repository.
-        say: is called with a line for each step that takes long.
+        folder: the folder of the CDK app's cdk.json, in a Git repository.
+        say: called with a message for each slow step.
 
     Raises:
-        InputError: no repository, no cdk.json, an unknown reference, no common commit, or a synthesis that fails.
+        InputError: no repository, no cdk.json, an unknown reference, no common commit, or a failed synthesis.
     """
     root = _root(folder)
     within = folder.resolve().relative_to(root)
@@ -59,7 +58,7 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
     commit = _common_commit(root, reference)
     cache = Path(_git(root, "rev-parse", "--git-common-dir"))
     cache = (cache if cache.is_absolute() else root / cache) / "cdk-review"
-    # Each synthesis keeps one core busy.
+    # Each synthesis uses one core.
     with TemporaryDirectory(prefix="cdk-review-") as work, ThreadPoolExecutor(max_workers=1) as beside:
         key_of_head = _key(root, _working_tree(root), within)
         key_of_base = _key(root, _git(root, "rev-parse", f"{commit}^{{tree}}"), within)
@@ -67,7 +66,7 @@ def git_sides(reference: str, *, folder: Path, say: Callable[[str], None]) -> It
         def synthesised_head() -> Path:
             made = Path(work) / "head"
             _synthesise(folder, made, environment=dict(os.environ), what="the working tree")
-            # Of files that were edited meanwhile nobody knows which were read: that is kept for nobody.
+            # If files were edited during the synthesis, it is not cached, because the sources that it read are unknown.
             edited = _key(root, _working_tree(root), within) != key_of_head
             return made if edited else _keep(cache, key_of_head, made)
 
@@ -114,14 +113,14 @@ def _common_commit(root: Path, reference: str) -> str:
 
 
 def _working_tree(root: Path) -> str:
-    """The hash of the tree that a commit of everything here would have; the repository's own index stays as it is."""
+    """The tree hash that a commit of all files would have; does not change the repository's index."""
     with TemporaryDirectory(prefix="cdk-review-index-") as folder:
         environment = {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")}
         index = Path(_git(root, "rev-parse", "--git-path", "index"))
         index = index if index.is_absolute() else root / index
         if index.is_file():
-            # With what Git knows of unchanged files, it reads only those that changed. Its time of writing belongs to
-            # that: Git reads a file that is as young as its index.
+            # With a copy of the index, Git reads only changed files. The index's modification time is copied too,
+            # because Git reads files that are as new as the index.
             shutil.copy2(index, environment["GIT_INDEX_FILE"])
         for command in (["git", "add", "--all"], ["git", "write-tree"]):
             done = _run(command, root, environment)
@@ -131,7 +130,7 @@ def _working_tree(root: Path) -> str:
 
 
 def _key(root: Path, tree: str, within: Path) -> str:
-    """What a synthesis is kept by: the sources, the app's folder, and what of the machine it may depend on."""
+    """The cache key of a synthesis: the sources, the app's folder, and the machine's settings that may affect it."""
     return sha256(json.dumps([tree, str(within), sysconfig.get_platform(), str(root)]).encode()).hexdigest()[:32]
 
 
@@ -141,7 +140,7 @@ def _kept(cache: Path, key: str) -> Path | None:
 
 
 def _keep(cache: Path, key: str, made: Path) -> Path:
-    """Moves an assembly's templates to where the next review finds them; assets are large and not looked at."""
+    """Moves an assembly's templates to the cache; assets are large and not needed."""
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="keep-", dir=cache) as folder:
         kept = Path(folder) / "assembly"
@@ -150,7 +149,7 @@ def _keep(cache: Path, key: str, made: Path) -> Path:
         try:
             kept.rename(target)
         except OSError:
-            # The other side, or another review, has the same tree and kept it first.
+            # The other side or another review has the same tree and cached it first.
             if not target.exists():
                 raise
     for old in sorted(cache.iterdir(), key=lambda path: path.stat().st_mtime)[:-20]:
@@ -176,7 +175,7 @@ def _checked_out(root: Path, commit: str, checkout: Path) -> Iterator[None]:
 def _environment_of(
     root: Path, checkout: Path, within: Path, *, work: Path, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """The environment of the side before: its own sources first, its own packages where its lock files differ."""
+    """The environment of the side before: its own sources first, and its own packages if its lock files differ."""
     environment = dict(os.environ)
     app = checkout / within
     python_lock = _lock(app, checkout, PYTHON_LOCKS)
@@ -211,7 +210,7 @@ def _differs(lock: Path, checkout: Path, root: Path) -> bool:
 
 
 def _points_into(modules: Path, root: Path) -> bool:
-    """Whether packages are links into the repository, as those of a workspace: they would be those after the change."""
+    """Whether packages are links into the repository, as in a workspace: they would have the state after the change."""
     packages = [path for path in modules.iterdir() if not path.name.startswith(".")]
     packages += [path for scope in packages if scope.name.startswith("@") for path in scope.iterdir()]
     return any(path.is_symlink() and root in path.resolve().parents for path in packages)
@@ -236,10 +235,10 @@ def _own_python(lock: Path, work: Path) -> dict[str, str]:
 
 
 def _own_sources(root: Path, checkout: Path, environment: Mapping[str, str]) -> list[Path]:
-    """Where the side before imports from, ahead of all else.
+    """The import path of the side before, which precedes all others.
 
-    An editable install, a .pth file or a PYTHONPATH that names a folder of the repository names the sources after the
-    change. Each of them stands here as the same folder of the checkout.
+    An editable install, a .pth file or a PYTHONPATH with a folder of the repository would import the sources after the
+    change; each such folder is replaced by that of the checkout.
     """
     asked = _run(
         ["python3", "-c", "import json, sys; print(json.dumps(sys.path))"],
@@ -266,7 +265,7 @@ def _own_sources(root: Path, checkout: Path, environment: Mapping[str, str]) -> 
 
 
 def _mapped_by_finders(root: Path, paths: list[str]) -> Iterator[Path]:
-    """The packages to which setuptools' finders of editable installs point, within the repository."""
+    """The packages in the repository to which setuptools' finders of editable installs point."""
     for path in paths:
         for finder in Path(path).glob("__editable___*_finder.py") if path and Path(path).is_dir() else []:
             for line in finder.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -294,7 +293,7 @@ def _synthesise(app: Path, output: Path, *, environment: dict[str, str], what: s
         "CI": "1",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-        # Nothing that this run compiles may lie in either tree.
+        # This run must not write byte code into either tree.
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = _run([cdk, "synth", "--quiet", "--no-notices", "--output", str(output)], app, environment)
@@ -335,6 +334,6 @@ def _run(
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # The CDK's own last words say that the app failed; what failed stands above.
+    # The CDK's last line only says that the app failed; the reason is above it.
     told = [line for line in lines if "Error" in line and "Subprocess exited" not in line]
     return ((told or lines or ["no message"])[-1])[:160]

@@ -1,22 +1,22 @@
-"""How large an instance type is by its name, for types without a price."""
+"""Derives the size of an instance type from its name, for types without a price."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-# Of an instance with accelerators the name says it: a GPU, an Inferentia or a Trainium.
+# Families with accelerators: GPU, Inferentia or Trainium.
 ACCELERATED = re.compile(r"^(p|g|inf|trn|dl|vt)\d")
 NAME = re.compile(r"^(?:(?:ml|db|cache)\.)?(?P<family>[a-z]+[0-9][a-z0-9-]*)\.(?P<size>[a-z0-9]+)(?:\.\w+)?$")
 VCPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2}
 MULTIPLE = re.compile(r"(\d*)xlarge")
-# From the smallest: those below `large` have as many virtual CPUs, and less of each.
+# From the smallest: sizes below `large` have as many vCPUs, but less of each.
 BELOW_XLARGE = ("nano", "micro", "small", "medium", "large")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceSize:
-    """Virtual CPUs as a name has them by convention, or None where it says nothing, and whether it has accelerators."""
+    """The vCPUs that a name implies by convention, or None, and whether the type has accelerators."""
 
     vcpus: float | None
     accelerated: bool
@@ -34,7 +34,7 @@ def size_of(name: str) -> InstanceSize:
 
 
 def is_smaller(name: str, other: str) -> bool:
-    """Whether an instance type is smaller than another of its family, of whatever generation."""
+    """Whether an instance type is smaller than another of its family, in any generation."""
     one, two = NAME.match(name), NAME.match(other)
     if one is None or two is None or _line(one["family"]) != _line(two["family"]):
         return False

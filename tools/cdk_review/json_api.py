@@ -1,4 +1,4 @@
-"""Calls of GitHub's or GitLab's API, with a token that goes to that API alone."""
+"""Calls of GitHub's or GitLab's API, with a token that is sent only to that API."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ TIMEOUT_SECONDS = 60
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect leads to a store of objects, to which the token must not go: it is followed by hand."""
+    """Redirects lead to an object store, which must not get the token: they are followed explicitly."""
 
     def redirect_request(self, *_: Any) -> None:
-        """Follows none."""
+        """Follows no redirect."""
 
 
 class JsonApi:
-    """An API that takes and gives JSON.
+    """A JSON API.
 
     Args:
-        name: whose it is, for messages.
-        root: what the paths of the calls are below.
-        headers: of each call, with the token.
+        name: the API's name, for messages.
+        root: the base URL of all calls.
+        headers: headers of each call, including the token.
     """
 
     def __init__(self, *, name: str, root: str, headers: Mapping[str, str]) -> None:
@@ -40,15 +40,15 @@ class JsonApi:
         self._opener = urllib.request.build_opener(_NoRedirect)
 
     def get(self, path: str, **query: str | int) -> Any:
-        """The answer's JSON."""
+        """Returns the response's JSON."""
         return self.call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
 
     def send(self, method: str, path: str, content: Mapping[str, Any]) -> Any:
-        """Likewise, of a call that changes something."""
+        """Sends a call that changes something; returns the response's JSON."""
         return self.call(method, path, json.dumps(content).encode(), kind="application/json")
 
     def call(self, method: str, path: str, content: bytes | None = None, *, kind: str = "") -> Any:
-        """Likewise, with content of any kind."""
+        """Sends a call with any content; returns the response's JSON."""
         try:
             with self._open(method, path, content, kind) as answer:
                 return json.load(answer)
@@ -56,7 +56,7 @@ class JsonApi:
             raise InputError(f"{self._name}: {method} {path.partition('?')[0]}: {_said(fault)}") from None
 
     def archive(self, path: str) -> bytes:
-        """The ZIP file that a job left, wherever the API leads to."""
+        """Downloads a job's ZIP file, following the API's redirect."""
         try:
             with self._led_to(path) as answer:
                 read: bytes = answer.read(MOST_ARCHIVE_BYTES + 1)
@@ -72,7 +72,7 @@ class JsonApi:
         except urllib.error.HTTPError as fault:
             address = fault.headers.get("Location", "") if fault.code in REDIRECTS else ""
             scheme, _, rest = self._root.partition("://")
-            # Without TLS only to the same host, as the API itself is asked.
+            # Without TLS only to the API's own host.
             if not address.startswith(("https://", f"{scheme}://{rest.partition('/')[0]}/")):
                 raise
         return self._opener.open(urllib.request.Request(address), timeout=TIMEOUT_SECONDS)
@@ -84,11 +84,11 @@ class JsonApi:
 
 
 def _said(fault: Exception) -> str:
-    """What an answer says of itself, or else why there is none, on one line."""
+    """The message of an error response, or the reason why there is no response, in one line."""
     text = str(getattr(fault, "reason", fault))
     if isinstance(fault, urllib.error.HTTPError):
         with suppress(AttributeError, OSError, ValueError):
             text = str(json.loads(fault.read(10_000)).get("message") or text)
-        # GitLab's messages begin with the code.
+        # GitLab's messages begin with the status code.
         text = text if text.startswith(str(fault.code)) else f"{fault.code} {text}"
     return " ".join(text.split())[:160] or type(fault).__name__

@@ -20,9 +20,9 @@ from fargate_capacity.preview import dashboard_section, draw_section, file_names
 from fargate_capacity.template import Template
 
 SHOWN_VIEWS = ("1d", "4w")
-# As many fit a comment that people still look through.
+# More would be too many for a comment.
 MOST_DASHBOARDS = 8
-# Two stand side by side, and each is uploaded with every review.
+# Two pictures are side by side, and all are uploaded with every review.
 SCALE = 1.0
 CHANGED, REMOVED, ADDED = "#b35c00", "#b3261e", "#1f7a3d"
 
@@ -33,10 +33,10 @@ class Pictures:
 
     Args:
         stack: the stack's path.
-        logical_id: of the dashboard.
-        name: of the dashboard.
-        before: by the time that is shown, the files' paths within the review's folder; empty where it is new.
-        after: likewise; empty where it is removed.
+        logical_id: the dashboard's logical id.
+        name: the dashboard's name.
+        before: paths in the review's folder by time range; empty if the dashboard is new.
+        after: the same for the side after; empty if it is removed.
         changed: the names of the widgets that are framed.
     """
 
@@ -50,7 +50,7 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """By the numbers of the widgets before and after, the colors of their frames; and what the widgets are called."""
+    """The frame colors by widget number, before and after, and the names of the widgets."""
 
     before: dict[int, str]
     after: dict[int, str]
@@ -73,10 +73,10 @@ def draw_pictures(
     Args:
         stacks: what differs.
         base: the cloud assembly before.
-        head: the one after.
+        head: the cloud assembly after.
         output: the review's folder.
-        left_out: takes a line for each dashboard or widget that cannot be drawn.
-        say: is called with each dashboard's name before it is drawn.
+        left_out: called with a message for each dashboard or widget that cannot be drawn.
+        say: called with each dashboard's name before it is drawn.
     """
     changes = [change for stack in stacks for change in stack.changes if change.type == TYPE]
     if not changes:
@@ -141,7 +141,7 @@ def _draw(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture.png(scale=SCALE))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # A body is written by hand: one of a shape that nobody thought of leaves the others, and the review.
+        # Bodies may be written by hand: one of unexpected form must not prevent the others or the review.
         left_out.append(f"dashboard {dashboard.name}: {type(error).__name__}: {error}")
         return False
     return True
@@ -159,13 +159,13 @@ def _dashboards(folder: Path, left_out: list[str]) -> tuple[CloudAssembly | None
     try:
         found = find_dashboards(assembly, unreadable=left_out)
     except InputError:
-        # None can be read, and `left_out` has why.
+        # No dashboard can be read; `left_out` has the reason.
         return assembly, {}
     return assembly, {(_path(dashboard.template), dashboard.logical_id): dashboard for dashboard in found}
 
 
 def _path(template: Template) -> str:
-    """As a review names the stack: a nested one by its parent's path and its own logical id."""
+    """The review's name of a stack: a nested one has its parent's path and its logical id."""
     if template.parent is None:
         return template.identity
     parent, resource = template.parent
@@ -173,7 +173,7 @@ def _path(template: Template) -> str:
 
 
 def frames_of(change: Change) -> Frames:
-    """Which widgets differ. One that only moved on the dashboard does not."""
+    """The widgets that differ. A widget that only moved on the dashboard does not count."""
     old, new = list(enumerate(widgets_of(change.was))), list(enumerate(widgets_of(change.now)))
     for number, widget in list(old):
         same = next((pair for pair in new if _content(pair[1]) == _content(widget)), None)
@@ -193,7 +193,7 @@ def frames_of(change: Change) -> Frames:
         names.append(widget_name(widget))
         after[number] = ADDED
     if change.before is None or change.after is None:
-        # All of it is new, or gone: a frame around everything says nothing.
+        # The whole dashboard is new or removed: frames around every widget are useless.
         return Frames(before={}, after={}, names=())
     return Frames(before=before, after=after, names=tuple(names))
 

@@ -1,4 +1,4 @@
-"""What policies permit, as single grants that can be compared: who may do what, on what, under which condition."""
+"""Splits policies into comparable grants: principal, action, resource and condition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from cdk_review.permission_check.known_names import KINDS
 from cdk_review.reference_text import as_list, text_of
 
-# What attaches a document to something else: the property that names that, the property that holds the document.
+# Types that attach a policy document: the property with the target, and the property with the document.
 ATTACHED = {
     "AWS::S3::BucketPolicy": ("Bucket", "PolicyDocument"),
     "AWS::SQS::QueuePolicy": ("Queues", "PolicyDocument"),
@@ -29,9 +29,9 @@ class Grant:
 
     Args:
         effect: Allow or Deny.
-        principal: who, or "" where the document hangs on who it is for.
-        action: such as `s3:GetObject`; `NOT x,y` for all but these.
-        resource: likewise.
+        principal: the principal, or "" for an identity policy.
+        action: the action, such as `s3:GetObject`; `NOT x,y` for all except these.
+        resource: the resource, in the same notation.
         condition: canonical JSON, or "".
     """
 
@@ -42,7 +42,7 @@ class Grant:
     condition: str
 
     def covers(self, other: Grant) -> bool:
-        """Whether all that `other` says is said by this one."""
+        """Whether this grant includes `other`."""
         return (
             self.effect == other.effect
             and _condition_covers(self.condition, other.condition)
@@ -53,16 +53,16 @@ class Grant:
 
     @property
     def public(self) -> bool:
-        """Whether everybody has it, whatever account they are of, and no condition narrows it."""
+        """Whether everybody in any account has it, without a condition."""
         return self.effect == "Allow" and self.principal == EVERYBODY and not self.condition
 
     @property
     def wild(self) -> bool:
-        """Whether it permits all of a service or all of everything."""
+        """Whether it permits all actions of a service or all actions."""
         return self.action in ("*", "*:*") or self.action.endswith(":*") or self.action.startswith("NOT ")
 
     def in_words(self) -> str:
-        """For a sentence: `s3:GetObject on ${Bucket.Arn}/*`."""
+        """The grant in words: `s3:GetObject on ${Bucket.Arn}/*`."""
         condition = f" if {_short(self.condition)}" if self.condition else ""
         who = f"{self.principal} " if self.principal else ""
         resource = "everything" if self.resource == "*" else _short(self.resource)
@@ -70,13 +70,13 @@ class Grant:
 
 
 def grants_of(resources: dict[str, dict[str, Any]]) -> dict[tuple[str, str], set[Grant]]:
-    """All grants by whose they are: the logical id, and `identity`, or the place of a resource's own policy."""
+    """All grants by owner: the logical id, and `identity` or the property of a resource policy."""
     found: dict[tuple[str, str], set[Grant]] = {}
     attached_by_role = {_name(arn) for arn in _attached(resources)} & resources.keys()
     for logical_id, resource in resources.items():
         properties, kind = resource.get("Properties", {}), str(resource.get("Type"))
         for owner, place, document in _documents(logical_id, kind, properties):
-            # What a role attaches is the role's.
+            # A policy that a role attaches belongs to the role.
             if owner != logical_id or kind != "AWS::IAM::ManagedPolicy" or logical_id not in attached_by_role:
                 found.setdefault((owner, place), set()).update(_grants(document, resources))
         if kind == "AWS::Lambda::Permission":
@@ -158,12 +158,12 @@ def _grants(document: Any, resources: dict[str, dict[str, Any]]) -> Iterator[Gra
 
 
 def _of_aws(text: str) -> str:
-    """With the names of AWS's largest partition in place of references: a CDK app may write either."""
+    """Replaces references to the partition by `aws`: a CDK app may write either."""
     return text.replace("${AWS::Partition}", "aws").replace("${AWS::URLSuffix}", "amazonaws.com")
 
 
 def _by_attribute(text: str, resources: dict[str, dict[str, Any]]) -> str:
-    """An ARN that is written out around a resource's name, as the resource's attribute: both are the same."""
+    """Replaces an ARN built from a resource's name by the resource's attribute: both are equal."""
     if not text.startswith("arn:aws:"):
         return text
     for name in _REFERRED.findall(text):
@@ -178,7 +178,7 @@ def _by_attribute(text: str, resources: dict[str, dict[str, Any]]) -> str:
 
 
 def _condition_covers(wider: str, narrower: str) -> bool:
-    """Whether whatever meets the second condition meets the first one."""
+    """Whether every request that satisfies the second condition satisfies the first one."""
     if not wider or wider == narrower:
         return True
     try:
@@ -190,11 +190,11 @@ def _condition_covers(wider: str, narrower: str) -> bool:
     for operator, keys in old.items():
         others = new.get(operator)
         if not isinstance(keys, dict) or not isinstance(others, dict):
-            # Of a permission to invoke: its `SourceArn` may have wildcards.
+            # For permissions to invoke: `SourceArn` may have wildcards.
             if not isinstance(keys, str) or not isinstance(others, str) or not _matches(keys, others):
                 return False
             continue
-        # More values of one of these are more cases; of the others, as StringNotEquals, fewer.
+        # More values of these operators match more requests; those of others, such as StringNotEquals, match fewer.
         positive = re.fullmatch(r"(String|Arn|Numeric|Date)(Equals|Like)(IgnoreCase)?|IpAddress|Bool", operator)
         for key, values in keys.items():
             found = others.get(key)
@@ -204,7 +204,7 @@ def _condition_covers(wider: str, narrower: str) -> bool:
 
 
 def _canonical(condition: Any) -> str:
-    """The same text for the same condition: a value and a list of one are the same."""
+    """The canonical text of a condition: a value and a list with one value are equal."""
     if not isinstance(condition, dict):
         return text_of(condition)
     plain = {
@@ -269,7 +269,7 @@ def _name(value: Any) -> str:
 def _matches(pattern: str, text: str) -> bool:
     if pattern == text or pattern in ("*", EVERYBODY):
         return True
-    # `${…}` of a reference is text, the rest may hold wildcards.
+    # `${…}` of a reference is literal text, the rest may contain wildcards.
     return not pattern.startswith("NOT ") and bool(_compiled(pattern).fullmatch(text))
 
 

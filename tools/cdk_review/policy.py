@@ -1,4 +1,4 @@
-"""What ends the command with an exit status other than 0: `--fail-on replacement,alarm-loosened,cost>10%`."""
+"""The rules for a nonzero exit status: `--fail-on replacement,alarm-loosened,cost>10%`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ COST = re.compile(r"cost>(\d+(?:\.\d+)?)%")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What fails a review.
+    """The rules that fail a review.
 
     Args:
-        kinds: of flags.
-        severities: of flags.
-        cost_percent: the most by which the fixed cost may rise, or None for any.
+        kinds: kinds of flags that fail it.
+        severities: severities of flags that fail it.
+        cost_percent: the maximum rise of the fixed cost in percent, or None for any.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -32,7 +32,7 @@ class Policy:
     cost_percent: float | None = None
 
     def failures(self, flags: Iterable[Flag], *, cost_rise_percent: float) -> list[str]:
-        """One line for each reason to fail; none where the change may be merged."""
+        """One message per reason to fail; empty if the change may be merged."""
         counted: dict[str, int] = {}
         for flag in flags:
             if flag.kind in self.kinds or flag.severity in self.severities:
@@ -44,10 +44,10 @@ class Policy:
 
 
 def parse_policy(text: str) -> Policy:
-    """Read what `--fail-on` gives: groups, kinds and severities of flags, and a bound of cost, with commas between.
+    """Parse `--fail-on`: groups, kinds and severities of flags, and a bound of the cost, separated by commas.
 
     Raises:
-        InputError: a word that is none of these.
+        InputError: an unknown word.
     """
     kinds: set[str] = set()
     severities: set[str] = set()

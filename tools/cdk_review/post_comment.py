@@ -2,9 +2,10 @@
 
     python -m cdk_review.post_comment
 
-It runs on `workflow_run`, after the workflow that made the review. GitHub's event says which run that was and of which
-commit; the pull request is looked up by those, never by what the run left. The run's artifact is data: it is bounded,
-and only review.md and PNG files are read. It needs the standard library alone: nothing is installed beside the token.
+It runs on `workflow_run`, after the workflow that made the review. GitHub's event has the run and its commit; the pull
+request is looked up by those, never by the run's output. The run's artifact is untrusted data: its size is limited, and
+only review.md and PNG files are read. The module needs only the standard library, so that nothing is installed where
+the token is.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The run that made a review, as GitHub's event says.
+    """The run that made a review, from GitHub's event.
 
     Args:
-        id: of the run.
-        sha: the commit that is the pull request's head.
-        owner: of the repository that the commit is in, a fork or this one.
-        head_repository: that repository.
-        branch: the pull request's.
+        id: the run's id.
+        sha: the head commit of the pull request.
+        owner: the owner of the commit's repository, a fork or this one.
+        head_repository: the commit's repository.
+        branch: the pull request's branch.
     """
 
     id: int
@@ -53,7 +54,7 @@ class Run:
 
 
 def run_of(event: Mapping[str, Any]) -> Run | None:
-    """The run that a `workflow_run` event is about; None where no pull request started it.
+    """The run of a `workflow_run` event; None if no pull request started it.
 
     Raises:
         InputError: another event.
@@ -76,7 +77,7 @@ def run_of(event: Mapping[str, Any]) -> Run | None:
 
 
 def pull_requests_of(github: JsonApi, run: Run) -> list[int]:
-    """The open pull requests whose head is still the run's commit; one that moved on gets a review of its own."""
+    """The open pull requests whose head is still the run's commit; one with newer commits gets another review."""
     # By the branch: a commit of a fork is not known in this repository (`/commits/…/pulls` has none).
     found = github.get("/pulls", state="open", head=f"{run.owner}:{run.branch}", per_page=MOST_PULL_REQUESTS)
     return [
@@ -87,10 +88,10 @@ def pull_requests_of(github: JsonApi, run: Run) -> list[int]:
 
 
 def artifact_of(github: JsonApi, run: Run, name: str) -> Review | None:
-    """What the run left under a name; None where it left nothing.
+    """The run's artifact with this name; None if there is none.
 
     Raises:
-        InputError: it is too large, or no ZIP file with a review.md.
+        InputError: it is too large, or not a ZIP file with a review.md.
     """
     listed = github.get(f"/actions/runs/{run.id}/artifacts", name=name, per_page=10)
     found = [each for each in listed["artifacts"] if each["name"] == name and not each.get("expired")]
@@ -102,10 +103,10 @@ def artifact_of(github: JsonApi, run: Run, name: str) -> Review | None:
 
 
 def keep_pictures(remote: str, branch: str, folder: str, pictures: Mapping[str, bytes], *, token: str) -> None:
-    """Write pictures into a folder of a branch that has nothing else, in place of those that were in it.
+    """Write pictures into a folder of a branch for pictures only, replacing the folder's previous ones.
 
-    The branch is one commit without a parent, written again each time, so that the repository does not grow with each
-    review. It keeps the pictures of the latest pull requests.
+    The branch is one commit without a parent, replaced each time, so that the repository does not grow. It keeps the
+    pictures of the latest pull requests.
 
     Raises:
         InputError: it cannot be pushed.
@@ -127,7 +128,7 @@ def keep_pictures(remote: str, branch: str, folder: str, pictures: Mapping[str, 
             try:
                 git("push", "--quiet", lease, remote, f"{commit}:refs/heads/{branch}")
             except InputError:
-                # Another review may have written it in between.
+                # Another review may have pushed it meanwhile.
                 if attempt == ATTEMPTS - 1:
                     raise
             else:
@@ -143,7 +144,7 @@ def _fetched(git: _Git, branch: str) -> str | None:
 
 
 def _kept_entries(git: _Git, commit: str | None, folder: str) -> list[str]:
-    """The files of other pull requests: those of the highest numbers, and no file that is not a picture of one."""
+    """The pictures of the pull requests with the highest numbers; other files are dropped."""
     if commit is None:
         return []
     by_folder: dict[str, list[str]] = {}
@@ -157,7 +158,7 @@ def _kept_entries(git: _Git, commit: str | None, folder: str) -> list[str]:
 
 
 class _Git:
-    """Git in a bare repository of its own, with the token where no other process sees it."""
+    """Git in a separate bare repository, with the token hidden from other processes."""
 
     def __init__(self, folder: Path, *, token: str, remote: str) -> None:
         self.remote = remote
@@ -202,7 +203,7 @@ def post(github: JsonApi, number: int, body: str, *, author: str) -> str:
 
 
 def post_review(arguments: argparse.Namespace, environment: Mapping[str, str]) -> str:
-    """Does it all; returns what was done, in a line."""
+    """Runs all steps; returns a one-line summary."""
     missing = [name for name in ("GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_TOKEN") if not environment.get(name)]
     if missing:
         raise InputError(f"environment: no {', '.join(missing)}; run this in a workflow, with the token in its `env`")
@@ -243,7 +244,7 @@ def post_review(arguments: argparse.Namespace, environment: Mapping[str, str]) -
 
 
 def main() -> None:
-    """Runs the command; what fails is one line on standard error and exit status 1."""
+    """Runs the command; an error is one line on standard error and exit status 1."""
     parser = argparse.ArgumentParser(prog="cdk-review-comment", description=__doc__.partition("\n")[0])
     parser.add_argument("--artifact", default="review", help="the name of the run's artifact")
     parser.add_argument("--pictures-branch", default="review-pictures", help="the branch that keeps the pictures")

@@ -2,9 +2,9 @@
 
     python -m cdk_review.post_note
 
-It runs on a schedule, on the protected default branch, where alone the protected token is. It looks at the open merge
-requests, takes what the review job of each one's own commit left, as data, and writes or updates one note. It needs the
-standard library alone: nothing is installed beside the token.
+It runs on a schedule, on the protected default branch, the only place of the protected token. For each open merge
+request it reads the output of the review job of its head commit, as untrusted data, and writes or updates one note. The
+module needs only the standard library, so that nothing is installed where the token is.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from fargate_capacity.input_error import InputError
 NEEDED = ("CI_API_V4_URL", "CI_PROJECT_ID", "CDK_REVIEW_TOKEN")
 MOST_MERGE_REQUESTS = 50
 MOST_PAGES = 20
-# GitLab carries out a line such as `/merge` of a note with the rights of whoever wrote it.
+# GitLab executes a line such as `/merge` of a note with the rights of its author.
 _QUICK_ACTION = re.compile(r"(?m)^([ \t>]*)/(?=[A-Za-z])")
 _INVISIBLE = "\u200b"
 
 
 class GitLab(JsonApi):
-    """The calls of GitLab's API that this needs."""
+    """The needed calls of GitLab's API."""
 
     def __init__(self, *, api: str, token: str) -> None:
         super().__init__(name="GitLab", root=api, headers={"PRIVATE-TOKEN": token})
@@ -46,7 +46,7 @@ class GitLab(JsonApi):
                 return
 
     def upload(self, project: str, name: str, content: bytes) -> str:
-        """Where a file is that the project now has, as Markdown in the project says it."""
+        """Uploads a file to the project; returns its address for Markdown."""
         boundary = uuid.uuid4().hex
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
         body = f"{head}Content-Type: image/png\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
@@ -55,11 +55,11 @@ class GitLab(JsonApi):
 
 
 def review_of(gitlab: GitLab, project: str, number: int, sha: str, job_name: str) -> tuple[Review, str] | None:
-    """What the review job of a merge request's own commit left, and the job's address; None where there is nothing."""
+    """The output of the review job of a merge request's head commit, and the job's address; None if there is none."""
     for pipeline in gitlab.get(f"/projects/{project}/merge_requests/{number}/pipelines", per_page=20):
         if pipeline["sha"] != sha:
             continue
-        # A fork's pipeline is in the fork.
+        # The pipeline of a fork runs in the fork.
         place = str(pipeline.get("project_id", project))
         for job in gitlab.pages(f"/projects/{place}/pipelines/{pipeline['id']}/jobs"):
             if job["name"] == job_name and job.get("artifacts_file"):
@@ -69,13 +69,13 @@ def review_of(gitlab: GitLab, project: str, number: int, sha: str, job_name: str
 
 
 def note_body(review: Review, *, pictures: Mapping[str, str], footer: str) -> str:
-    """The text of the note: what a stranger wrote notifies nobody and carries nothing out."""
+    """The text of the note: untrusted text cannot notify anybody or execute quick actions."""
     page = _QUICK_ACTION.sub(rf"\1{_INVISIBLE}/", review.page)
     return comment_body(page, pictures=pictures, footer=footer)
 
 
 def post_notes(arguments: argparse.Namespace, environment: Mapping[str, str]) -> list[str]:
-    """Does it all; returns what was done, in lines."""
+    """Runs all steps; returns one line per merge request."""
     missing = [name for name in NEEDED if not environment.get(name)]
     if missing:
         raise InputError(f"environment: no {', '.join(missing)}; run this on a schedule of a protected branch")
@@ -93,7 +93,7 @@ def post_notes(arguments: argparse.Namespace, environment: Mapping[str, str]) ->
         try:
             said = _posted(gitlab, project, number, sha, author=author, job_name=arguments.job)
         except InputError as fault:
-            # One merge request's artifact, which a stranger made, must not keep the others from their notes.
+            # One merge request's artifact, which is untrusted, must not prevent the other notes.
             said = f"nothing posted: {fault}"
         if said:
             done.append(f"!{number}: {said}")
@@ -129,7 +129,7 @@ def _posted(gitlab: GitLab, project: str, number: int, sha: str, *, author: int,
 
 
 def main() -> None:
-    """Runs the command; what fails is one line on standard error and exit status 1."""
+    """Runs the command; an error is one line on standard error and exit status 1."""
     parser = argparse.ArgumentParser(prog="cdk-review-note", description=__doc__.partition("\n")[0])
     parser.add_argument("--job", default="review", help="the name of the job that makes the review")
     arguments = parser.parse_args()

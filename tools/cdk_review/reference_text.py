@@ -1,4 +1,4 @@
-"""Values of templates as text: `Fn::Join`, `Fn::Sub` and references as one string, to show and to compare."""
+"""Converts values of templates to text for messages and comparison: `Fn::Join`, `Fn::Sub` and references."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def text_of(value: Any) -> str:
         if name == "Fn::ImportValue":
             return f"${{import {text_of(argument)}}}"
         if name.startswith("Fn::"):
-            # Without quotation marks: it may stand within JSON.
+            # Without quotation marks, because it may be part of JSON.
             return f"${{{name} {json.dumps(argument, sort_keys=True)}}}".replace('"', "'")
     if value is None:
         return "null"
@@ -48,21 +48,21 @@ def _substituted(argument: Any) -> str:
 
 
 def json_of(value: Any) -> Any:
-    """What a property that holds JSON says, with references as text; None where it is no JSON."""
+    """The parsed JSON of a property, with references as text; None if it is not JSON."""
     text = text_of(value)
     try:
         return json.loads(text)
     except ValueError:
         pass
     try:
-        # A reference may stand where JSON has a number.
+        # A reference may be in the place of a number.
         return json.loads(_BARE_REFERENCE.sub(r'"\1"', text))
     except (ValueError, RecursionError):
         return None
 
 
 def number_of(value: Any) -> float | None:
-    """A number, or a string that is one; None for anything else."""
+    """Converts a number or a numeric string; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -72,14 +72,14 @@ def number_of(value: Any) -> float | None:
 
 
 def as_list(value: Any) -> list[Any]:
-    """What AWS takes as one value or as a list of them."""
+    """A value that AWS accepts alone or in a list, as a list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def shown(value: Any) -> str:
-    """A value for a sentence: short, on one line."""
+    """A value for messages: short, on one line."""
     if value is None:
         return "none"
     number = number_of(value)

@@ -19,11 +19,11 @@ SCRIPT = Path(__file__).with_name("resource_diff.mjs")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """What replaces a resource.
+    """The reason why a resource is replaced.
 
     Args:
-        certain: whether CloudFormation will replace it, or may, depending on what only the deployment knows.
-        properties: whose change it is.
+        certain: True if CloudFormation will replace it, False if that depends on values known only at deployment.
+        properties: the changed properties that cause it.
     """
 
     certain: bool
@@ -34,7 +34,7 @@ def replacements(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dic
     """For each pair of templates, before and after, the resources that are replaced, by logical id.
 
     Raises:
-        InputError: Node or the package is absent, or fails.
+        InputError: Node.js or the package is missing, or fails.
     """
     node = shutil.which("node")
     if node is None:
@@ -61,7 +61,7 @@ def replacements(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dic
 
 
 def _package_root() -> Path:
-    """The folder whose node_modules holds the package: one above the current folder, or above this file."""
+    """The folder whose node_modules contains the package: a parent of the current folder or of this file."""
     for folder in _candidates():
         if (folder / "node_modules" / PACKAGE).is_dir():
             return folder

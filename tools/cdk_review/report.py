@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 # A page longer than this is refused by GitHub as a comment (65,536 characters).
 MOST_CHARACTERS = 60_000
 MOST_CELL = 600
-# The folder of the pictures beside the page.
+# The folder for pictures, in the page's folder.
 PICTURES = "pictures"
 MOST_CHANGES = 200
-# So many flags and settings stand open; the rest is folded.
+# The number of flags and settings that are shown; the rest is folded.
 FIRST_SCREEN = 12
 MOST_FOLDED = 60
 VIEWS_IN_WORDS = {"1d": "1 day", "4w": "4 weeks"}
 
 
 def write_review(review: Review, folder: Path) -> list[Path]:
-    """Write review.md and review.json into a folder, which is made where it is not there."""
+    """Write review.md and review.json into a folder, which is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     page, data = folder / "review.md", folder / "review.json"
     page.write_text(markdown(review), encoding="utf-8")
@@ -87,7 +87,7 @@ def markdown(review: Review) -> str:
     ]
     text, dropped = "", 0
     for part in parts:
-        # Whole parts alone: a table or a block that is cut would take what follows with it.
+        # Only whole sections: an incomplete table or block would include the following text.
         if part and len(text) + len(part) > MOST_CHARACTERS:
             dropped += 1
         elif part:
@@ -175,7 +175,7 @@ def _machine(change: Change) -> str:
     drawn = [
         f"{side}:\n\n```mermaid\n{mermaid(definition, marks=marks)}```"
         for side, definition, marks in (("Before", was, before), ("After", now, after))
-        # GitHub draws no more than 50,000 characters, and nobody reads as many.
+        # GitHub draws at most 50,000 characters.
         if len(definition.get("States") or {}) <= MOST_FOLDED
     ]
     more = f"\n… and {len(words) - 80} more" if len(words) > 80 else ""
@@ -296,7 +296,7 @@ def _folded(title: str, text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that neither a table nor HTML reads as its own; templates of strangers are shown too."""
+    """Escapes text for tables and HTML; templates are untrusted too."""
     for mark, written in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("@", "&#64;"), ("\n", " "), ("`", "'")):
         text = text.replace(mark, written)
     return text if len(text) <= MOST_CELL else f"{text[:MOST_CELL]}…"

@@ -1,4 +1,4 @@
-"""Judges two cloud assemblies: what differs, and what of it a reviewer has to look at."""
+"""Compares two cloud assemblies and flags the differences that a reviewer must check."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ JUDGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """What a change does.
+    """The effects of a change.
 
     Args:
-        stacks: what differs, stack by stack.
-        flags: what a reviewer has to look at, worst first.
-        cost: what is billed whatever the traffic, before and after.
-        pictures: of the dashboards that differ, where they were drawn.
-        replay: traffic on both sides, where some was given.
-        left_out: a line for each thing that could not be drawn or replayed.
+        stacks: the differences per stack.
+        flags: what a reviewer must check, worst first.
+        cost: the fixed cost before and after.
+        pictures: pictures of differing dashboards, if drawn.
+        replay: the replay of traffic on both sides, if traffic was given.
+        left_out: a message per thing that could not be drawn or replayed.
     """
 
     stacks: tuple[StackChange, ...]
@@ -67,15 +67,15 @@ def review(
     *,
     skew: float = ASSUMED_SKEW,
 ) -> Review:
-    """Compare two assemblies and judge the difference.
+    """Compare two assemblies and flag the differences.
 
     Args:
-        base: the stacks before the change, by their paths.
+        base: the stacks before the change, by path.
         head: the stacks after it.
-        skew: the hottest task's CPU by the average of all tasks.
+        skew: the hottest task's CPU divided by the average.
 
     Raises:
-        InputError: Node, or the npm package that knows what a change replaces, is absent.
+        InputError: Node.js, or the npm package that determines replacements, is missing.
     """
     stacks = tuple(compare(base, head))
     flags = [found for stack in stacks for judge in JUDGES for found in judge(stack)]

@@ -1,4 +1,4 @@
-"""Says in words what a change does to scaling and alarms, in whichever direction: nobody reads it out of JSON."""
+"""Describes every change of scaling and alarms in words, because JSON is hard to read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIGNS = {
 
 
 def settings_in_words(stack: StackChange) -> list[str]:
-    """One line for each bound, target, step, cooldown, schedule and alarm that differs."""
+    """One line per changed bound, target, step, cooldown, schedule and alarm."""
     return [line for change in stack.changes for line in _of_change(change, stack)]
 
 

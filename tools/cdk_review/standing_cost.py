@@ -1,4 +1,4 @@
-"""What the stacks of a cloud assembly cost in a month whatever the traffic, and what of them outlives `cdk destroy`."""
+"""The fixed monthly cost of a cloud assembly's stacks, and the resources that remain after `cdk destroy`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from cdk_review.assembly import Stack
 from cdk_review.fixed_cost import Charge, charges_of, prices
 from cdk_review.judges.properties import value_at
 
-# A rollback of the first deployment deletes what has `RetainExceptOnCreate`; `cdk destroy` does not.
+# A rollback of the first deployment deletes resources with `RetainExceptOnCreate`; `cdk destroy` does not.
 _KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
-# Application Auto Scaling makes them, one above and one below the target, and no template has them.
+# Application Auto Scaling creates them, one above and one below the target; they are not in a template.
 # https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 _ALARMS_OF_TRACKING = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A resource that is there after `cdk destroy`.
+    """A resource that remains after `cdk destroy`.
 
     Args:
         stack: the stack's path.
-        logical_id: of the resource.
-        path: of the resource's construct, or its logical id where the template has no paths.
-        type: as CloudFormation calls it.
-        price: in words.
-        month: US dollars a month beside what it stores.
+        logical_id: the resource's logical id.
+        path: the construct path, or the logical id if the template has no paths.
+        type: the CloudFormation type.
+        price: the price in words.
+        month: US dollars per month, without stored data.
     """
 
     stack: str
@@ -39,14 +39,14 @@ class Kept:
 
 
 def standing_charges(stack: Stack) -> tuple[Charge, ...]:
-    """The charges of a stack, dearest first; those without a price come last."""
+    """The charges of a stack, most expensive first, those without a price last."""
     region = stack.region or str(prices()["services"]["region"])
     found = charges_and_tracking(stack.path, stack.resources(), region)
     return tuple(sorted(found, key=lambda charge: -1.0 if charge.month is None else charge.month, reverse=True))
 
 
 def charges_and_tracking(path: str, resources: dict[str, dict[str, Any]], region: str) -> Iterator[Charge]:
-    """The charges of a stack's resources, and of the alarms that target tracking makes at deployment."""
+    """The charges of a stack's resources, and of the alarms that target tracking creates at deployment."""
     yield from charges_of(path, resources, region)
     for logical_id, resource in resources.items():
         if (
@@ -62,7 +62,7 @@ def charges_and_tracking(path: str, resources: dict[str, dict[str, Any]], region
 
 
 def kept_resources(path: str, resources: Mapping[str, dict[str, Any]]) -> Iterator[Kept]:
-    """What of a stack's resources stays when the stack is deleted."""
+    """The resources that remain when the stack is deleted."""
     for logical_id, resource in resources.items():
         kind = str(resource.get("Type"))
         properties = resource.get("Properties", {})
@@ -85,13 +85,13 @@ def _default_policy(kind: str, properties: Mapping[str, Any]) -> str:
 
 
 def construct_path(logical_id: str, resource: Mapping[str, Any]) -> str:
-    """Where the app made a resource: `Shop/Web/Logs`, without the CDK's own `Resource` at its end."""
+    """A resource's construct path, such as `Shop/Web/Logs`, without the CDK's own `Resource` at its end."""
     path = value_at(resource.get("Metadata", {}), "aws:cdk:path")
     return path.removesuffix("/Resource") if isinstance(path, str) else logical_id
 
 
 def kept_price(kind: str, properties: Mapping[str, Any]) -> tuple[str, float]:
-    """What a resource that nobody uses any more costs: in words, and dollars a month beside what it stores."""
+    """The cost of an unused resource: in words, and US dollars per month without stored data."""
     price = prices()["services"]
     match kind:
         case "AWS::KMS::Key":

@@ -1,6 +1,6 @@
 """Draws a state machine as a flowchart for Mermaid, which GitHub and GitLab show as a picture.
 
-Most states hand any failure to the same one: they are drawn in a frame, and the frame has the one dotted line.
+States that share one error handler are drawn in a frame with a single dotted line to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from cdk_review.reference_text import as_list, text_of
 
 SHAPES = {"Choice": ("{", "}"), "Wait": ("{{", "}}"), "Succeed": ("([", "])"), "Fail": ("([", "])")}
 FRAME = "guarded"
-# Mermaid reads these as its own words.
+# Mermaid's keywords.
 RESERVED = {"begin", "class", "click", "end", "graph", "style", "subgraph", FRAME}
 MARKS = {
     "added": "stroke:#1f7a3d,stroke-width:3px",
@@ -27,8 +27,8 @@ def mermaid(definition: Mapping[str, Any], *, marks: Mapping[str, str] | None = 
     """A definition in the Amazon States Language as a flowchart for Mermaid.
 
     Args:
-        definition: of the state machine; states within others are not drawn.
-        marks: by the names of states, one of `MARKS`. Default: no state is marked.
+        definition: the state machine's definition; nested states are not drawn.
+        marks: marks by state name, each one of `MARKS`. Default: none.
     """
     states = dict(_in_reading_order(definition))
     handler, guarded = _common_handler(states)
@@ -54,7 +54,7 @@ def mermaid(definition: Mapping[str, Any], *, marks: Mapping[str, str] | None = 
 
 
 def _in_reading_order(definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The states by how many steps they are from the first, failures after what follows."""
+    """The states by distance from the first; failure paths last."""
     states = {name: state for name, state in definition.get("States", {}).items() if isinstance(state, dict)}
     begin = text_of(definition.get("StartAt"))
     waiting, seen = [begin], {begin}
@@ -71,7 +71,7 @@ def _in_reading_order(definition: Mapping[str, Any]) -> Iterator[tuple[str, Any]
 
 
 def _common_handler(states: Mapping[str, Any]) -> tuple[str | None, set[str]]:
-    """The state that most hand any failure to, and those that do; nothing where fewer than three do."""
+    """The most common error handler and its states; none if fewer than three states share it."""
     wholesale = {
         name: target for name, state in states.items() for error, target in _handlers(state) if error == "States.ALL"
     }
@@ -103,7 +103,7 @@ def _id(name: str) -> str:
 
 
 def _label(name: str) -> str:
-    """A name that ends neither its quotation marks nor the block of the page that it stands in."""
+    """Escapes a name so that it cannot end its quotation marks or the page's code block."""
     return re.sub(r"[^\w .,:;()/+-]", "_", name)[:80]
 
 

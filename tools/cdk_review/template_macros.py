@@ -1,4 +1,4 @@
-"""Parts of a template that stand for others: loops over resources, and look-ups in its mappings."""
+"""Expands macros of templates: loops over resources, and look-ups in mappings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LOOP = "Fn::ForEach::"
 
 
 def expanded(resources: Mapping[str, Any]) -> dict[str, Any]:
-    """The resources with those that `Fn::ForEach` makes of a literal list; another loop is left as it stands."""
+    """The resources with `Fn::ForEach` over literal lists expanded; other loops are unchanged."""
     found: dict[str, Any] = {}
     for name, value in resources.items():
         match value:
@@ -24,7 +24,7 @@ def expanded(resources: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def looked_up(value: Any, mappings: Mapping[str, Any]) -> Any:
-    """A value with what literal look-ups find; one by a key of the deployment has its whole mapping beside it."""
+    """A value with literal look-ups resolved; a look-up by a key known only at deployment keeps its whole mapping."""
     if isinstance(value, list):
         return [looked_up(item, mappings) for item in value]
     if not isinstance(value, dict):
@@ -39,7 +39,7 @@ def looked_up(value: Any, mappings: Mapping[str, Any]) -> Any:
 
 def _replaced(value: Any, identifier: str, by: str) -> Any:
     if isinstance(value, str):
-        # `&{Name}` takes what is not alphanumeric out, so that a logical id can be made of it.
+        # `&{Name}` removes non-alphanumeric characters, so that the result is a valid logical id.
         plain = "".join(filter(str.isalnum, by))
         return value.replace(f"${{{identifier}}}", by).replace(f"&{{{identifier}}}", plain)
     if isinstance(value, list):

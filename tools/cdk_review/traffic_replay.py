@@ -14,12 +14,12 @@ from fargate_capacity.plan.simulation import simulate
 from fargate_capacity.traffic.trace import Trace
 from fargate_capacity.traffic.traffic_file import read_traffic
 
-# How far the CPU time of a request may be from what is assumed or fitted, where no observation says it better.
+# The relative error of the assumed or fitted CPU time per request, without a better estimate from observations.
 ASSUMED_ERROR = 0.2
 MONTH_HOURS = 730
-# Of the requests: what a change may add to those beyond the limit without a flag.
+# The share of requests by which breached requests may rise without a flag.
 FEW_BREACHED = 0.0005
-# What a change may add to the bill without a flag.
+# The share by which the bill may rise without a flag.
 DEARER = 1.1
 
 
@@ -28,9 +28,9 @@ class Figure:
     """A figure, and its range over the model's error.
 
     Args:
-        low: the least of all replays.
-        value: with the model as it is.
-        high: the most.
+        low: the minimum of all replays.
+        value: the result of the unchanged model.
+        high: the maximum.
     """
 
     low: float
@@ -40,17 +40,17 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What the traffic comes to on one side.
+    """The result of the traffic on one side.
 
     Args:
-        setting: in words.
-        task_hours: billed.
-        highest_tasks: at any time.
-        breached_requests: of minutes with a latency above the limit; None where no limit is given.
-        saturated_minutes: in which requests were left over.
-        mean_latency_ms: over all requests, each as slow as at the hottest task.
-        worst_latency_ms: of any minute.
-        month_dollars: on demand, of 730 such hours; None where the tasks have no price.
+        setting: the setting in words.
+        task_hours: billed task-hours.
+        highest_tasks: the highest task count.
+        breached_requests: requests in minutes with a latency above the limit; None without a limit.
+        saturated_minutes: minutes with requests still queued at their end.
+        mean_latency_ms: mean over all requests, each with the latency at the hottest task.
+        worst_latency_ms: the highest latency of any minute.
+        month_dollars: US dollars on demand for 730 such hours; None if the tasks have no price.
     """
 
     setting: str
@@ -68,15 +68,15 @@ class TrafficReplay:
     """Both sides on the same traffic.
 
     Args:
-        service: as `Stack/Path`.
-        stack: the service's.
-        traffic: in words.
-        model: in words, with its error.
-        requests: of the traffic.
-        limit_ms: beyond which a request counts as breached; None where none is given.
-        before: None where the service is new.
-        after: None where it is removed.
-        left_out: a line for each thing that the replay does not know of.
+        service: the service as `Stack/Path`.
+        stack: the service's stack.
+        traffic: the traffic in words.
+        model: the model in words, with its error.
+        requests: the number of requests.
+        limit_ms: the latency limit; None if not given.
+        before: the side before; None if the service is new.
+        after: the side after; None if the service is removed.
+        left_out: a message per thing that the replay ignores.
     """
 
     service: str
@@ -90,7 +90,7 @@ class TrafficReplay:
     left_out: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """For review.json."""
+        """The object for review.json."""
         return asdict(self)
 
 
@@ -106,20 +106,20 @@ def replay_both(
 ) -> TrafficReplay:
     """Replay traffic against a service of two cloud assemblies.
 
-    The model is that of the side before, where the service is there: what a request costs does not change with a
-    setting. Its range comes from three replays: with the CPU time of a request as it is, lower and higher.
+    The model is that of the side before, if the service exists there: settings do not change the cost of a request. The
+    range comes from three replays: with the CPU time per request unchanged, lower and higher.
 
     Args:
         base: the cloud assembly before.
-        head: the one after.
+        head: the cloud assembly after.
         trace: traffic, in any form that `fargate-capacity` reads.
-        service: which, where there are several.
-        assume: `NAME=VALUE`, as `cpu_ms=40`.
-        observed: what CloudWatch saw, as `fargate-capacity fetch` writes it; the model is fitted on it.
-        latency_limit_ms: beyond which a request counts as breached.
+        service: the service, if there are several.
+        assume: assumptions, `NAME=VALUE`, such as `cpu_ms=40`.
+        observed: a file written by `fargate-capacity fetch`, to which the model is fitted.
+        latency_limit_ms: the latency limit beyond which a request counts as breached.
 
     Raises:
-        InputError: no such traffic, no service to replay on either side, or an assumption that is missing or wrong.
+        InputError: unreadable traffic, no service to replay on either side, or a missing or wrong assumption.
     """
     traffic = read_traffic(trace)
     questions: list[Question | None] = []
@@ -160,7 +160,7 @@ def replay_both(
 
 
 def _error(question: Question) -> float:
-    """By what share the CPU time of a request may be off."""
+    """The relative error of the CPU time per request."""
     found = question.calibration
     if found is None or not found.totals.mean_cpu_percent > 0:
         return ASSUMED_ERROR
@@ -205,7 +205,7 @@ def _side(question: Question, first: Question, traffic: Trace, error: float) -> 
 
 
 def replay_flags(replayed: TrafficReplay) -> Iterator[Flag]:
-    """Flags of a replay: requests beyond the limit that were not, minutes with requests left over, a dearer bill."""
+    """Flags of a replay: more requests beyond the limit, more saturated minutes, a higher bill."""
     before, after = replayed.before, replayed.after
     if before is None or after is None:
         return

@@ -1,4 +1,4 @@
-"""Flags permissions that a change widens: new grants, wider ones, and denials that are gone."""
+"""Flags widened permissions: new grants, wider grants and removed denials."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ SHOWN = 4
 
 
 def access_flags(stack: StackChange) -> Iterator[Flag]:
-    """One flag for each role, key, bucket, … which permits more than before.
+    """One flag per role, key, bucket, … that permits more than before.
 
-    What a new role may do comes with what it was made for, and is flagged only where it is all of a service on
-    everything, or where everybody may have it.
+    A new role is flagged only if it permits all actions of a service on all resources, or everybody may assume it.
     """
     if stack.stack_after is None:
         return
@@ -50,7 +49,7 @@ def access_flags(stack: StackChange) -> Iterator[Flag]:
 
 def _is_alarming(grant: Grant) -> bool:
     if grant.public:
-        # A function's URL or a topic may be meant for everybody; that it is new does not make it less worth a look.
+        # A function URL or a topic may be public on purpose, but a reviewer should check it even if it is new.
         return True
     administrators = ("AdministratorAccess", "PowerUserAccess", "IAMFullAccess")
     return (grant.wild and grant.resource == "*" and not grant.principal) or grant.action.endswith(administrators)

@@ -1,4 +1,4 @@
-"""Flags alarms that are looser than before, notify nobody any more, or were made without an action."""
+"""Flags alarms that are looser than before, no longer notify, or are new and have no action."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cdk_review.judges.flagged import flag, what
 from cdk_review.reference_text import as_list, number_of, shown, text_of
 
 ALARMS = {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
-# How much a statistic sees of a few bad values among many good ones.
+# How sensitive a statistic is to a few bad values.
 SEES = ("Minimum", "p10", "p50", "Average", "p90", "p95", "p99", "p99.9", "Maximum")
-# From the one that alarms most readily.
+# From the most sensitive.
 MISSING = ("breaching", "missing", "ignore", "notBreaching")
 
 
 def alarm_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of all alarms of a stack; alarms that only scale are judged with the scaling."""
+    """Flags of all alarms of a stack; alarms that only scale are checked with scaling."""
     used = _names_used(stack.after)
     for change in stack.changes:
         if change.type not in ALARMS:
@@ -139,7 +139,7 @@ def _of_metric(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, 
 
 
 def _of_parts(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Of an alarm on an expression, the metrics that it is made of."""
+    """The metrics of an alarm on an expression."""
     old, new = _parts(was), _parts(now)
     for name in sorted(old.keys() & new.keys()):
         for severity, finding in _of_metric(old[name], new[name]):
@@ -147,7 +147,7 @@ def _of_parts(was: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, s
 
 
 def _parts(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The metrics by the names that expressions have for them, each in the words of an alarm on one metric."""
+    """The metrics by their id in expressions, each in the form of an alarm on one metric."""
     found = {}
     for part in as_list(alarm.get("Metrics")):
         stat = part.get("MetricStat") if isinstance(part, dict) else None
@@ -210,7 +210,7 @@ def _referred(action: Any) -> str:
 
 
 def _names_used(resources: dict[str, dict[str, Any]]) -> str:
-    """All that is declared beside the alarms' own actions: where it names an alarm, that alarm has a purpose."""
+    """Everything declared except the alarms' own actions: an alarm named there has a purpose."""
     return json.dumps(
         [
             resource.get("Properties")

@@ -1,4 +1,4 @@
-"""Flags arguments of a state machine's calls that got worse: what the workflow makes is in no template."""
+"""Flags worse arguments in a state machine's calls: the resources that it creates are not in a template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdk_review.judges.flagged import flag, what
 from cdk_review.judges.state_machines import TYPE, machine_of
 from cdk_review.reference_text import number_of, text_of
 
-# By the name of an argument, wherever it stands: the kind and severity of its loss, and what it is.
+# By an argument's name, at any depth: the kind and severity of its loss, and a description.
 LOST = {
     "KmsKeyId": ("encryption", "high", "the key that encrypts"),
     "VolumeKmsKeyId": ("encryption", "high", "the key that encrypts volumes"),
@@ -34,7 +34,7 @@ COUNTS = {"InitialInstanceCount": "instances", "MinCapacity": "least instances"}
 
 
 def call_argument_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of the calls of each state machine that is there before and after."""
+    """Flags of the calls of each state machine that exists before and after."""
     for change in stack.changes:
         if change.type != TYPE or not change.both:
             continue
@@ -60,7 +60,7 @@ def _compared(change: Change, state: str, old: Any, new: Any) -> Iterator[Flag]:
     if not isinstance(old, dict) or not isinstance(new, dict):
         return
     for raw, before in old.items():
-        # JSONPath marks an argument that is looked up: "Name.$".
+        # In JSONPath, an argument from the input has the suffix ".$": "Name.$".
         name = raw.removesuffix(".$")
         after = new.get(name, new.get(f"{name}.$"))
         if name in LOST and before and not after:

@@ -1,4 +1,4 @@
-"""Flags what hides in lists: containers, rules of firewalls, targets, life cycles, and secrets in plain text."""
+"""Flags changes in lists: containers, firewall rules, targets, lifecycle rules, and secrets in plain text."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cdk_review.judges.properties import value_at
 from cdk_review.reference_text import as_list, number_of, shown, text_of
 
 SECRET_NAME = re.compile(r"(?i)(password|passwd|secret|api_?key|access_?key|private_?key|token(?!i[sz])|credential)")
-# What a name with one of those words often holds instead: where to find the secret.
+# Values that names with these words often have instead: the location of a secret.
 NOT_A_SECRET = re.compile(
     r"(?i)(arn|name|id|url|ttl|seconds|days|parameter|path|length|file|header|type"
     r"|algorithm|bucket|endpoint|host|issuer|prefix|queue|region|role|table|topic)$"
 )
-# What says which objects a rule of a life cycle is about.
+# The properties that select the objects of a lifecycle rule.
 LIFE_CYCLE_SCOPE = ("ObjectSizeGreaterThan", "ObjectSizeLessThan", "Prefix", "TagFilters")
 
 
 def content_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of what stands in lists within a resource."""
+    """Flags for the lists of a resource."""
     for change in stack.changes:
         if change.after is None:
             continue
@@ -104,7 +104,7 @@ def _containers(change: Change) -> Iterator[Flag]:
 
 
 def _is_moving(image: tuple[str, str, str]) -> bool:
-    """Whether an image of a public name may be another one tomorrow; one that only the deployment knows may not."""
+    """Whether an image reference is mutable (a tag of a public name); values known only at deployment are not."""
     name, pinned, _ = image
     return not pinned and "${" not in name and name.partition(":")[2] in ("", "latest")
 
@@ -120,7 +120,7 @@ def _secrets(change: Change) -> Iterator[Flag]:
 
 
 def _plain_secrets(value: Any) -> Iterator[str]:
-    """The names of what looks like a secret and is written out, at any depth."""
+    """The names of values at any depth that look like a secret in plain text."""
     if isinstance(value, list):
         for item in value:
             yield from _plain_secrets(item)
@@ -228,7 +228,7 @@ def _fewer(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _life_cycle(change: Change) -> Iterator[Flag]:
     def days(side: dict[str, Any]) -> dict[tuple[str, str], tuple[float, str]]:
-        """By what a rule is about and which objects it ends: after how many days, and the rule's name."""
+        """Maps a rule's purpose and objects to the number of days and the rule's name."""
         rules = _named(value_at(side, "LifecycleConfiguration.Rules"), "Id", "Prefix")
         found: dict[tuple[str, str], tuple[float, str]] = {}
         for name, rule in rules.items():
@@ -240,7 +240,7 @@ def _life_cycle(change: Change) -> Iterator[Flag]:
                 if number is None and key.startswith("Noncurrent"):
                     number = number_of(value_at(rule, "NoncurrentVersionExpiration.NoncurrentDays"))
                 if number is not None:
-                    # Of several rules for the same objects the earliest ends them.
+                    # If several rules apply to the same objects, the earliest one counts.
                     found[about, key] = min((number, name), found.get((about, key), (number, name)))
         return found
 

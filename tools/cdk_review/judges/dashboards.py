@@ -1,4 +1,4 @@
-"""Flags graphs that say something else after a change: another period below a statistic that counts by period."""
+"""Flags graphs whose meaning changes: another period for a statistic that depends on the period."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from cdk_review.judges.flagged import flag, what
 from cdk_review.reference_text import as_list, json_of, number_of, text_of
 
 TYPE = "AWS::CloudWatch::Dashboard"
-# Their value grows with the period: a line drawn for one minute is wrong at five.
+# Their value grows with the period: a threshold for one minute is wrong for five.
 COUNTS = ("SampleCount", "Sum")
 
 
 def dashboard_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of each dashboard that is there before and after."""
+    """Flags of each dashboard that exists before and after."""
     for change in stack.changes:
         if change.type == TYPE and change.both:
             yield from _of_dashboard(change)
 
 
 def widgets_of(properties: dict[str, Any]) -> list[dict[str, Any]]:
-    """The widgets of a dashboard's body; none where it is no JSON."""
+    """The widgets of a dashboard's body; none if it is not JSON."""
     body = json_of(properties.get("DashboardBody"))
     widgets = body.get("widgets") if isinstance(body, dict) else None
     return [widget for widget in as_list(widgets) if isinstance(widget, dict)]
 
 
 def widget_name(widget: dict[str, Any]) -> str:
-    """By what people know a widget: its title, else its kind and place."""
+    """A widget's name for people: its title, otherwise its kind and position."""
     properties = widget.get("properties")
     title = properties.get("title") if isinstance(properties, dict) else None
     return str(title) if title else f"{widget.get('type')} at {widget.get('x', 0)}, {widget.get('y', 0)}"
@@ -56,7 +56,7 @@ def _of_dashboard(change: Change) -> Iterator[Flag]:
                     f"{what(change)}: “{name}” counts {series} by {_period(after)} instead of {_period(before)}: "
                     f"its values are {_factor(before, after)}, or coarser where they are divided by the period",
                 )
-        # A line that follows its setting has the new value in its label.
+        # A line that follows a setting has the new value in its label.
         kept = {_without_numbers(line) for line in lines}
         lost = [line for line in _lines(old[name]) if _without_numbers(line) not in kept]
         if lost:
@@ -69,7 +69,7 @@ def _of_dashboard(change: Change) -> Iterator[Flag]:
 
 
 def _counted(widget: dict[str, Any]) -> dict[str, float | str]:
-    """The period of each series whose values grow with it, by its metric and statistic."""
+    """The period of each series whose values depend on it, by metric and statistic."""
     properties = widget.get("properties")
     if not isinstance(properties, dict):
         return {}
@@ -83,7 +83,7 @@ def _counted(widget: dict[str, Any]) -> dict[str, float | str]:
     for row in rows:
         options = row[-1] if row and isinstance(row[-1], dict) else {}
         parts = [part for part in row if not isinstance(part, dict)]
-        # A dot repeats what stands above it.
+        # A dot repeats the element above.
         named = [previous[place] if part == "." and place < len(previous) else part for place, part in enumerate(parts)]
         if parts[:1] == ["..."]:
             named = [*previous[: max(len(previous) - len(parts) + 1, 0)], *parts[1:]]
@@ -99,7 +99,7 @@ def _counted(widget: dict[str, Any]) -> dict[str, float | str]:
 
 
 def _is_divided(options: dict[str, Any], expressions: list[str]) -> bool:
-    """Whether a series is not drawn itself, and all that is reckoned from it is divided by something."""
+    """Whether a series is not drawn, and every expression that uses it is a quotient."""
     name = str(options.get("id", ""))
     if options.get("visible", True) is not False or not name:
         return False

@@ -1,4 +1,4 @@
-"""Flags of one resource, and how sentences name it."""
+"""Creates flags of one resource, and its name for messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from cdk_review.flag import Flag
 
 
 def what(change: Change) -> str:
-    """A resource in a sentence: its type without `AWS::`, and its logical id."""
+    """A resource's name for messages: its type without `AWS::`, and its logical id."""
     return f"{change.type.removeprefix('AWS::').replace('::', ' ')} {change.logical_id}"
 
 

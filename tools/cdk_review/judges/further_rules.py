@@ -1,4 +1,4 @@
-"""Directions of settings around the core of a service: databases, entrances, sign-in, clusters, builds, backups."""
+"""Property rules beyond the core of a service: databases, entry points, sign-in, clusters, builds, backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags rules of security groups and routes that let more through than before."""
+"""Flags security group rules and routes that allow more traffic than before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PEERS = (
     "SourceSecurityGroupName",
 )
 ANYWHERE = {"0.0.0.0/0", "::/0"}
-# Where a public web service listens.
+# The ports of public web services.
 WEB_PORTS = {80.0, 443.0}
 
 
@@ -40,7 +40,7 @@ class Opening:
     peer: str
 
     def covers(self, other: Opening) -> bool:
-        """Whether all that `other` lets through is let through by this one."""
+        """Whether this rule allows everything that `other` allows."""
         return (
             self.way == other.way
             and self.protocol in ("-1", other.protocol)
@@ -49,7 +49,7 @@ class Opening:
         )
 
     def in_words(self) -> str:
-        """For a sentence."""
+        """The rule in words, for messages."""
         ports = (
             "all ports"
             if self.protocol == "-1" or (self.first, self.last) in ((0, 65535), (-1, -1))
@@ -63,7 +63,7 @@ class Opening:
 
 
 def network_flags(stack: StackChange) -> Iterator[Flag]:
-    """One flag for each security group that is wider."""
+    """One flag per security group that allows more."""
     before, after = _openings(stack.before), _openings(stack.after)
     for owner, openings in sorted(after.items()):
         old = before.get(owner, set())

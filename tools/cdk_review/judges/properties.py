@@ -1,6 +1,6 @@
-"""Flags single properties whose change in one direction is always worth a look.
+"""Flags properties whose change in one direction always needs a check.
 
-The table says the direction. A value that only the deployment knows is compared as text, and never flagged by size.
+The table of rules has the direction. A value that is known only at deployment is compared as text, never by size.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ for _rule in (*RULES, *FURTHER_RULES):
 
 
 def property_flags(stack: StackChange) -> Iterator[Flag]:
-    """A flag for each property that changed in the direction which its rule names."""
+    """A flag per property that changed in its rule's direction."""
     for change in stack.changes:
         if not change.both:
             continue
         said: set[str] = set()
         for rule in _BY_TYPE.get(change.type, []):
-            # A whole block that goes is one finding, not one a property.
+            # A removed block is one finding, not one per property.
             if any(rule.path.startswith(f"{path}.") or rule.path == path for path in said):
                 continue
             for of_what, old, new in _places(change.was, change.now, rule.path):
@@ -58,7 +58,7 @@ _NAMES = ("Name", "Id", "Key", "RuleName", "DeviceName", "Region", "ResourcePath
 
 
 def _places(was: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """What stands at a path before and after; of a list each element that is on both sides, with its name."""
+    """The values at a path before and after; for a list, each element that is on both sides, with its name."""
     first, brackets, rest = path.partition("[]")
     old, new = value_at(was, first), value_at(now, first)
     if not brackets:
@@ -120,7 +120,7 @@ def _sentence(rule: Rule, subject: str, old: Any, new: Any) -> str | None:
 
 
 def _numbers(before: Any, after: Any) -> Iterator[tuple[float, float, str]]:
-    """Both numbers; of what depends on a condition, those of each case."""
+    """Both numbers; for a conditional value, those of each case."""
     old, new = _cases(before), _cases(after)
     if old.keys() == new.keys():
         pairs = [(old[case], new[case]) for case in old]

@@ -1,4 +1,4 @@
-"""The properties whose change in one direction is always worth a look, and the direction."""
+"""The properties whose change in one direction always needs a check, with the direction."""
 
 from __future__ import annotations
 

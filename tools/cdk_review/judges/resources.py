@@ -1,4 +1,4 @@
-"""Flags what is replaced, moved, removed, or no longer kept when it is deleted."""
+"""Flags resources that are replaced, renamed, removed, or no longer retained on deletion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cdk_review.changes import RENEWED, Change, StackChange
 from cdk_review.flag import Flag
 from cdk_review.judges.flagged import flag, what
 
-# What holds data that a new one would not have.
+# Types with data that are lost in a replacement.
 STATEFUL = {
     "AWS::Backup::BackupVault",
     "AWS::Cassandra::Table",
@@ -49,8 +49,8 @@ STATEFUL = {
     "AWS::SecretsManager::Secret",
     "AWS::Timestream::Table",
 }
-# These go, or are replaced, when a permission is made narrower, or when the CDK writes the same in another way; what
-# they permit is judged by itself.
+# These are removed or replaced when a permission is narrowed or the CDK changes its notation; their permissions are
+# checked separately.
 GOES_QUIETLY = {
     "AWS::CDK::Metadata",
     "AWS::EC2::SecurityGroupEgress",
@@ -60,18 +60,18 @@ GOES_QUIETLY = {
     "AWS::Lambda::Permission",
     *RENEWED,
 }
-# Of what "may be replaced" stands in CloudFormation's specification, and is only ever changed in place:
+# Marked as "may be replaced" in CloudFormation's specification, but always updated in place:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/AdjustingTheMaintenanceWindow.html
 CHANGED_IN_PLACE = {"AWS::RDS::DBInstance": {"PreferredMaintenanceWindow"}}
 
 
 def is_stateful(resource_type: str) -> bool:
-    """Whether a resource of this type holds data that a new one would not have."""
+    """Whether resources of this type hold data that are lost in a replacement."""
     return resource_type in STATEFUL
 
 
 def resource_flags(stack: StackChange) -> Iterator[Flag]:
-    """One flag for each resource that is replaced, moved or removed, and for each flipped deletion policy."""
+    """One flag per resource that is replaced, renamed or removed, and per changed deletion policy."""
     if stack.stack_after is None:
         held = sorted(name for name, resource in stack.before.items() if is_stateful(str(resource.get("Type"))))
         yield Flag(
@@ -150,7 +150,7 @@ def _of_policies(change: Change, *, stateful: bool) -> Iterator[Flag]:
 
 
 def _fate(change: Change) -> str:
-    """What becomes of the old one and its data."""
+    """What happens to the old resource and its data."""
     policy = (change.before or {}).get("UpdateReplacePolicy" if change.after else "DeletionPolicy")
     if policy in ("Retain", "RetainExceptOnCreate"):
         return "; the old one stays in the account, outside the stack"

@@ -1,4 +1,4 @@
-"""A property and the direction in which its change is always worth a look."""
+"""A property and the direction of change that always needs a check."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A property and the direction in which it gets worse.
+    """A property and the direction of change that is worse.
 
     Args:
-        type: of the resource.
-        path: of the property, with dots; `Rules[].Action` is that of each element, which its name or place identifies.
+        type: the resource type.
+        path: the property's path, with dots; `Rules[].Action` is that of each element, which is identified by name or
+            index.
         worse: `lower`, `higher`, `gone` (it becomes empty or false too), `off` (true becomes anything else),
             `on` (anything else becomes true), `shorter` (fewer elements), `other` (any other value), `gains` (one of
             the values of `default`), `zero` (a number becomes 0), `smaller` (of two instance types), or the values
             from the best to the worst.
-        kind: of the flag.
-        severity: of the flag.
-        says: what the property is, in words.
-        default: what AWS takes where it is absent.
+        kind: the flag's kind.
+        severity: the flag's severity.
+        says: the property in words.
+        default: AWS's default if the property is absent.
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""Flags policies of scaling that react later, add less, or fight each other; says in words what they do."""
+"""Flags scaling policies that react later, add less, or conflict; describes what they do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cdk_review.reference_text import as_list, number_of, shown, text_of
 POLICIES = {"AWS::ApplicationAutoScaling::ScalingPolicy", "AWS::AutoScaling::ScalingPolicy"}
 TRACKING = ("TargetTrackingScalingPolicyConfiguration", "TargetTrackingConfiguration")
 STEPS = "StepScalingPolicyConfiguration"
-# The hottest task's CPU against the average of all, where nobody measured it.
+# The assumed ratio of the hottest task's CPU to the average, if not measured.
 ASSUMED_SKEW = 1.15
-# A target that rises by more than this at once was not tried in between.
+# A larger rise of a target skips values that should be tried first.
 LARGE_STEP = 10
 
 
@@ -37,7 +37,7 @@ def scaling_flags(stack: StackChange, *, skew: float = ASSUMED_SKEW) -> Iterator
 
 
 def tracking_of(properties: dict[str, Any]) -> dict[str, Any] | None:
-    """The configuration of a target tracking policy, or None of another policy."""
+    """The configuration of a target tracking policy, or None for another policy."""
     for name in TRACKING:
         if isinstance(properties.get(name), dict):
             found: dict[str, Any] = properties[name]
@@ -103,7 +103,7 @@ def _adjustment(properties: dict[str, Any]) -> str:
 
 
 def _begins(properties: dict[str, Any]) -> float | None:
-    """How far beyond its alarm's threshold the first step of a policy begins; None where it has no steps."""
+    """The distance of a policy's first step from its alarm's threshold; None without steps."""
     steps = [
         step
         for step in as_list(value_at(properties.get(STEPS, properties), "StepAdjustments"))
@@ -147,7 +147,7 @@ def _of_tracking(change: Change, was: dict[str, Any], now: dict[str, Any]) -> It
 
 
 def _target(value: Any, resources: dict[str, dict[str, Any]]) -> float | None:
-    """A target, or the value with which one that is read from a parameter begins."""
+    """A target, or the initial value of the parameter from which it is read."""
     number = number_of(value)
     if number is not None:
         return number
@@ -159,7 +159,7 @@ def _target(value: Any, resources: dict[str, dict[str, Any]]) -> float | None:
 
 
 def metric_of(tracking: dict[str, Any]) -> str:
-    """What a target tracking policy follows."""
+    """The metric of a target tracking policy."""
     predefined = value_at(tracking, "PredefinedMetricSpecification.PredefinedMetricType")
     return text_of(predefined or value_at(tracking, "CustomizedMetricSpecification.MetricName") or "metric math")
 
@@ -175,7 +175,7 @@ def is_read_as_target(change: Change, stack: StackChange) -> bool:
 
 
 def _of_parameter(change: Change, stack: StackChange) -> Iterator[Flag]:
-    """A target that stands in a parameter, which the policy reads."""
+    """The target in a parameter that the policy reads."""
     read = is_read_as_target(change, stack)
     old, new = (number_of(side.get("Initial", side.get("Value"))) for side in (change.was, change.now))
     if read and old is not None and new is not None and new - old > LARGE_STEP:
@@ -217,7 +217,7 @@ def _of_alarm(change: Change, stack: StackChange) -> Iterator[Flag]:
 
 
 def does(alarm: dict[str, Any], stack: StackChange) -> str:
-    """What an alarm has a step policy do, or "" where it has none do anything."""
+    """The action of the step policy that an alarm triggers, or "" if there is none."""
     for action in as_list(alarm.get("AlarmActions")):
         logical_id = text_of(action).removeprefix("${").removesuffix("}")
         policy = stack.after.get(logical_id, {})
@@ -260,7 +260,7 @@ def _of_schedules(change: Change) -> Iterator[Flag]:
 
 
 def _targets_against_thresholds(stack: StackChange, skew: float) -> Iterator[Flag]:
-    """The hottest task runs `skew` above the average: from target × skew ≥ threshold on, steps fire all day."""
+    """The hottest task's CPU is `skew` times the average: if target × skew ≥ threshold, steps trigger permanently."""
     before, after = _crossings(stack.before, skew), _crossings(stack.after, skew)
     for (policy, alarm), (target, threshold, worst) in sorted(after.items()):
         old = before.get((policy, alarm))
@@ -282,7 +282,9 @@ def _targets_against_thresholds(stack: StackChange, skew: float) -> Iterator[Fla
 
 
 def _crossings(resources: dict[str, dict[str, Any]], skew: float) -> dict[tuple[str, str], tuple[float, float, bool]]:
-    """By tracking policy and alarm of a step policy on one target: CPU target, threshold, and whether they meet."""
+    """Per pair of tracking policy and step policy's alarm on one target: CPU target, threshold, and whether they
+    conflict.
+    """
     found: dict[tuple[str, str], tuple[float, float, bool]] = {}
     policies = {name: item for name, item in resources.items() if item.get("Type") in POLICIES}
     for name, resource in policies.items():

@@ -13,17 +13,17 @@ from cdk_review.reference_text import as_list, json_of, number_of, shown, text_o
 
 TYPE = "AWS::StepFunctions::StateMachine"
 LIMITS = ("TimeoutSeconds", "HeartbeatSeconds")
-# How much of a distributed Map may fail before it does; nothing, where it is not said.
+# The tolerated failures of a distributed Map; by default none.
 TOLERATED = ("ToleratedFailurePercentage", "ToleratedFailureCount")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A state machine's definition, flat.
+    """A state machine's definition, with nested states flattened.
 
     Args:
-        states: by name, nested ones as `Parallel[0]/Name` or `Map/Name`.
-        transitions: from a state, to a state, and why.
+        states: the states by name, nested ones as `Parallel[0]/Name` or `Map/Name`.
+        transitions: source state, target state, and reason.
         starts: the states at which the machine and its nested ones begin.
     """
 
@@ -33,7 +33,7 @@ class Machine:
     limit: float | None
 
     def reachable(self) -> set[str]:
-        """The states that an execution can come to."""
+        """The states that an execution can reach."""
         found, open_ends = set(self.starts), list(self.starts)
         while open_ends:
             here = open_ends.pop()
@@ -45,7 +45,7 @@ class Machine:
 
 
 def definition_of(properties: dict[str, Any]) -> dict[str, Any] | None:
-    """The definition of a state machine, or None where it is not in the template or no JSON."""
+    """The definition of a state machine, or None if it is not in the template or not JSON."""
     definition = properties.get("Definition")
     if not isinstance(definition, dict):
         definition = json_of(properties.get("DefinitionString"))
@@ -53,7 +53,7 @@ def definition_of(properties: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def machine_of(properties: dict[str, Any]) -> Machine | None:
-    """A state machine, flat; None where its definition is not in the template or no JSON."""
+    """A state machine with nested states flattened; None if its definition is not in the template or not JSON."""
     definition = definition_of(properties)
     if definition is None:
         return None
@@ -107,7 +107,7 @@ def _collect(
 
 
 def state_machine_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of each state machine that is there before and after."""
+    """Flags of each state machine that exists before and after."""
     for change in stack.changes:
         if change.type != TYPE or not change.both:
             continue
@@ -136,7 +136,7 @@ def _flags(change: Change, was: Machine, now: Machine) -> Iterator[Flag]:
 
 
 def _renamed(was: Machine, now: Machine) -> dict[str, str]:
-    """The states that are the same under another name."""
+    """Equal states with another name."""
     gone = {name: state for name, state in was.states.items() if name not in now.states}
     come = {name: state for name, state in now.states.items() if name not in was.states}
     found: dict[str, str] = {}
@@ -151,7 +151,7 @@ def _renamed(was: Machine, now: Machine) -> dict[str, str]:
 
 
 def _of_state(was: dict[str, Any], now: dict[str, Any], renamed: dict[str, str]) -> Iterator[tuple[str, str]]:
-    # States name each other within their own machine: without the path of a nested one.
+    # States refer to each other without the path of their nested machine.
     others = {old.rpartition("/")[2]: new.rpartition("/")[2] for old, new in renamed.items()}
     old, new = _handled(was, "Catch"), _handled(now, "Catch")
     lost = sorted(error for error in old if error not in new and "States.ALL" not in new)
@@ -202,7 +202,7 @@ def _errors(handler: dict[str, Any]) -> list[str]:
 
 
 def marks_of(change: Change) -> tuple[dict[str, str], dict[str, str]]:
-    """The marks of the outermost states that differ, before and after."""
+    """The marks of differing top-level states, before and after."""
     was, now = ((definition_of(side) or {}).get("States") for side in (change.was, change.now))
     was, now = (side if isinstance(side, dict) else {} for side in (was, now))
     changed = {name: "changed" for name in was if name in now and was[name] != now[name]}

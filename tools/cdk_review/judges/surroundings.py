@@ -1,4 +1,4 @@
-"""Flags what stands around a service and got worse: entrances, sign-in, schedules, runtimes, ways to the internet."""
+"""Flags worse settings around a service: entry points, sign-in, schedules, runtimes, routes to the internet."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ SIGN_IN = ("authenticate-oidc", "authenticate-cognito", "jwt-validation")
 SCHEDULES = {"AWS::Events::Rule", "AWS::Scheduler::Schedule"}
 MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 WEEK_MINUTES = 7 * 1440
-# Of cron expressions, by the last number that stands for one.
+# Month and day names of cron expressions, with their numbers.
 NAMED = {
     7: ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"),
     12: ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"),
 }
-# Of whoever may reach a cluster's API where a template does not say it.
+# The default addresses that may reach a cluster's API.
 ANYWHERE = {"0.0.0.0/0", "::/0"}
-# Sign-in in which the password itself, or nobody's, is sent.
+# Sign-in flows that send the password itself, or none.
 WEAK_FLOWS = ("ALLOW_USER_PASSWORD_AUTH", "USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH")
 ADDRESS_LISTS = ("CallbackURLs", "LogoutURLs")
 
 
 def surroundings_flags(stack: StackChange) -> Iterator[Flag]:
-    """Flags of listeners, schedules, runtimes, routes and clients, and of what the stack exports and takes."""
+    """Flags of listeners, schedules, runtimes, routes and clients, and of the stack's exports and parameters."""
     for change in stack.changes:
         if not change.both:
             continue
@@ -72,7 +72,7 @@ def _tls(change: Change) -> Iterator[Flag]:
 
 
 def _tls_rank(policy: str) -> tuple[int, int]:
-    """The least TLS that a policy of a load balancer takes, by its name, and its year."""
+    """The minimum TLS version of a load balancer's security policy and its year, by its name."""
     found = re.search(r"TLS13-1-(\d)|TLS-?1-(\d)", policy)
     least = int(next(group for group in found.groups() if group)) if found else 0
     year = re.search(r"20\d\d", policy)
@@ -84,14 +84,14 @@ def _schedule(change: Change) -> Iterator[Flag]:
     if not old or old == new:
         return
     before, after = (_runs_a_week(text) for text in (old, new))
-    # Half a per cent: months and days of a month are counted by their mean length.
+    # Half a percent: months are counted by their mean length.
     if not new or (before is not None and after is not None and after < 0.995 * before):
         sentence = f"{what(change)} runs less often: {shown(new or None)}, was {shown(old)}"
         yield flag(change, "silenced", "medium", sentence)
 
 
 def _runs_a_week(expression: str) -> float | None:
-    """How often `rate(5 minutes)` or a cron expression runs in a week; None where it cannot be said."""
+    """How often `rate(5 minutes)` or a cron expression runs per week; None if unknown."""
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression.strip())
     if rate is not None:
         return WEEK_MINUTES / (max(int(rate[1]), 1) * MINUTES[rate[2]])
@@ -117,7 +117,7 @@ def _days_a_week(day: str, weekday: str) -> float | None:
 
 
 def _values(field: str, least: int, most: int) -> float | None:
-    """How many values a field of a cron expression has; None of one in other words."""
+    """The number of values of a cron field; None for another notation."""
     found = 0
     for part in field.split(","):
         span, _, step = part.partition("/")
@@ -129,7 +129,7 @@ def _values(field: str, least: int, most: int) -> float | None:
             if None in numbers:
                 return None
             ends = [number for number in numbers if number is not None]
-            # A step counts from its first value to the end.
+            # A step runs from its first value to the end.
             ends = [ends[0], most] if step and not dash else [ends[0], ends[-1]]
         if step and not (step.isdigit() and int(step)):
             return None
@@ -167,7 +167,7 @@ def _healthy_codes(change: Change) -> Iterator[Flag]:
 
 def _spot(change: Change) -> Iterator[Flag]:
     def lasting(side: dict[str, Any]) -> float | None:
-        """How much of the service is on capacity that is not taken back; None where no strategy says it."""
+        """The share of the service on capacity that AWS does not interrupt; None without a strategy."""
         strategy = _objects(side.get("CapacityProviderStrategy"))
         if not strategy:
             return None if side.get("LaunchType") is None else 1.0
@@ -210,7 +210,7 @@ def _client(change: Change) -> Iterator[Flag]:
 
 
 def _cluster(change: Change) -> Iterator[Flag]:
-    """By default a cluster's API has an address in the internet, which all may call."""
+    """By default a cluster's API endpoint is public."""
 
     def callers(side: dict[str, Any]) -> set[str]:
         config = side.get("ResourcesVpcConfig")
@@ -273,7 +273,7 @@ def _parameters(stack: StackChange) -> Iterator[Flag]:
 
 
 def _conditions(stack: StackChange) -> Iterator[Flag]:
-    """A condition that says something else may take away what is made on it."""
+    """A changed condition may remove the resources that depend on it."""
     if stack.stack_before is None or stack.stack_after is None:
         return
     was, now = (side.template.get("Conditions") or {} for side in (stack.stack_before, stack.stack_after))

@@ -1,4 +1,4 @@
-"""Judges from two assemblies alone whether roles may do what templates have them do; flags what is newly denied."""
+"""Checks, only from two assemblies, whether roles have the permissions that templates need; flags new denials."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from cdk_review.permission_check.named_resources import is_mentioned, named_reso
 from cdk_review.reference_text import as_list
 
 SHOWN = 4
-# Who, what, on what.
+# Principal, action and resource.
 Asked = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A declared call and whether it is allowed; None where the templates do not say it."""
+    """A declared call and whether it is allowed; None if the templates do not determine it."""
 
     call: DeclaredCall
     stack: str
@@ -39,9 +39,7 @@ class Judged:
 
 
 def permission_flags(stacks: Iterable[StackChange]) -> Iterator[Flag]:
-    """One flag for each role, or service, that is denied a call that it was allowed before, or that the template newly
-    needs.
-    """
+    """One flag per role or service with a denied call that was allowed before or that the template newly needs."""
     changed = list(stacks)
     if not any(stack.changes for stack in changed):
         return
@@ -56,7 +54,8 @@ def permission_flags(stacks: Iterable[StackChange]) -> Iterator[Flag]:
             continue
         was = before.get(asked)
         if was is None:
-            # What is new and stated has to be allowed. A role that was never allowed anything is another's affair.
+            # A new and stated call must be allowed. A role without any allowed call gets its permissions from
+            # elsewhere.
             if not judged.call.stated or judged.role is None or asked[0] in useless:
                 continue
         elif was.allowed is False:
@@ -119,9 +118,9 @@ def _sides(stacks: list[StackChange]) -> Iterator[dict[str, NamedStack]]:
 
 
 def _account_of_stage(path: str, paths: set[str]) -> str:
-    """One for each stage: stages that go to accounts of their own may give resources the same names."""
+    """One account per stage: stages with separate accounts may use the same resource names."""
     while (above := path.rpartition("/")[0]) in paths:
-        path = above  # a nested stack is where its parent is
+        path = above  # a nested stack has its parent's account
     stage = path.rpartition("/")[0]
     return f"{crc32(stage.encode()):012d}" if stage else ANY_ACCOUNT
 
@@ -165,11 +164,11 @@ def _is_allowed(
     known = need.resource == "*" or not (UNKNOWN in need.resource or "*" in need.resource)
     own = resources.get(need.resource)
     if role is None:
-        # A service as itself, which the resource's own policy lets in; a role that no template shows is not judged.
+        # A service principal needs the resource's policy; a role that is not in a template is not checked.
         if call.role or own is None or not known:
             return None
         if not own["Statement"] and ":sns:" in need.resource and call.service.startswith("cloudwatch"):
-            return True  # by the policy that a topic begins with
+            return True  # by a topic's default policy
         principal = Principal(arn="", account=account, service=call.service)
         policies: tuple[Document, ...] = ()
     else:
@@ -181,7 +180,7 @@ def _is_allowed(
             return None
     elif need.action.startswith("kms:"):
         return None
-    # What one action needs on no resource, and what only the execution names, is read by the action alone.
+    # Actions without resources, and resources known only at execution, are checked by action only.
     resource = need.resource if known and need.resource != "*" else "*"
     if resource == "*":
         policies = tuple(on_any_resource(policy) for policy in policies)
@@ -202,7 +201,7 @@ def _is_allowed(
 
 
 def _may_assume(service: str, role: Role) -> bool:
-    """By the service's own name: `states.us-east-1.amazonaws.com` is `states.amazonaws.com` too."""
+    """By the service's global name: `states.us-east-1.amazonaws.com` is also `states.amazonaws.com`."""
     for statement in role.trust["Statement"]:
         principal = statement.get("Principal")
         if statement.get("Effect") != "Allow":
@@ -216,7 +215,7 @@ def _may_assume(service: str, role: Role) -> bool:
 
 
 def _roles_that_allowed_nothing(judged: Mapping[Asked, Judged]) -> set[str]:
-    """Roles of whose stated calls none was allowed: their permissions come from somewhere else, or from nowhere."""
+    """Roles without any allowed stated call: their permissions come from elsewhere, or are missing altogether."""
     stated: dict[str, list[bool]] = {}
     for (who, _, _), each in judged.items():
         if each.call.stated and each.allowed is not None:

@@ -1,6 +1,6 @@
-"""The calls that templates declare: a state machine's tasks, and what AWS does in the roles that templates give it.
+"""The calls that templates declare: a state machine's tasks, and the calls of AWS services in roles.
 
-What a program calls is in no template. Nothing is said about it.
+The calls of programs are not in templates, so they are not checked.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class DeclaredCall:
     """A call that AWS will make.
 
     Args:
-        logical_id: of the resource that declares it.
-        what: that makes it, in words.
-        role: the ARN of the role in which it is made; "" for a service as itself.
-        service: that assumes the role, or calls as itself.
-        need: what it needs.
-        stated: whether the template states the call itself, or the call follows from a setting.
+        logical_id: the logical id of the declaring resource.
+        what: the caller, in words.
+        role: the ARN of the caller's role; "" for a service principal.
+        service: the service that assumes the role or calls as service principal.
+        need: the needed permission.
+        stated: whether the template states the call; otherwise it follows from a setting.
     """
 
     logical_id: str
@@ -51,7 +51,7 @@ class DeclaredCall:
 
 
 def calls_of(names: Names, stack: NamedStack) -> Iterator[DeclaredCall]:
-    """The calls that a stack declares; of a declaration that cannot be read, none."""
+    """The calls that a stack declares; unreadable declarations are skipped."""
     world = TemplateWorld(names, stack)
     for logical_id, resource in stack.resources.items():
         properties = names.plain(stack, resource.get("Properties") or {})
@@ -72,7 +72,7 @@ def calls_of(names: Names, stack: NamedStack) -> Iterator[DeclaredCall]:
                     stated=kind in _STATED,
                 )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-            # A property of a shape that AWS would refuse: other checks say so.
+            # A property that AWS would refuse; other checks report it.
             continue
 
 
@@ -147,7 +147,7 @@ def _of_machine(
 
 
 def _tasks(definition: Any, machine: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Name, resource and parameters of each task, at any depth; what a distributed Map does too."""
+    """Name, resource and parameters of each task at any depth, and the calls of distributed Maps."""
     states = definition.get("States") if isinstance(definition, dict) else None
     for name, state in states.items() if isinstance(states, dict) else ():
         if not isinstance(state, dict):
@@ -173,7 +173,7 @@ def _arguments(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _looked_up(value: Any) -> Any:
-    """Arguments, with `UNKNOWN` for what an execution looks up in its data: `Name.$`, and JSONata in `{% … %}`."""
+    """Arguments, with `UNKNOWN` for values from an execution's data: `Name.$`, and JSONata in `{% … %}`."""
     if isinstance(value, dict):
         return {
             name.removesuffix(".$"): UNKNOWN if name.endswith(".$") else _looked_up(item)
@@ -185,7 +185,7 @@ def _looked_up(value: Any) -> Any:
 
 
 def _as_the_api_names(value: Any) -> Any:
-    """A task definition in the words of ECS's API; names within `Options` are the log driver's."""
+    """A task definition in the form of ECS's API; names in `Options` belong to the log driver."""
     if isinstance(value, list):
         return [_as_the_api_names(item) for item in value]
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""The policies that templates attach to roles and to resources, so that calls can be judged by them.
+"""The policies that templates attach to roles and resources, for checking calls.
 
-A template does not say everything: conditions depend on the request, and a policy may come from elsewhere. Whatever is
-not known is read in favour of the call, so that only what no policy can allow counts as denied.
+Templates are incomplete: conditions depend on the request, and a policy may come from elsewhere. Unknown parts count in
+favour of the call, so that only calls that no policy can allow are denied.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TRACES = (
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 )
-# What AWS's own policies allow on everything, of those that constructs attach:
+# The actions that AWS managed policies allow on all resources, for those that constructs attach:
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 OF_AWS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -62,9 +62,9 @@ class Role:
 
     Args:
         stack: the path of its stack.
-        logical_id: in that stack.
+        logical_id: the role's logical id.
         trust: its trust policy.
-        policies: all that its policies say.
+        policies: the statements of all its policies.
     """
 
     stack: str
@@ -74,7 +74,7 @@ class Role:
 
 
 def roles_of(names: Names) -> dict[str, Role]:
-    """The roles by their ARNs; those with a policy that no template shows are left out."""
+    """The roles by ARN, without those with a policy that is not in a template."""
     attached: dict[str, list[Document]] = {}
     of_anybody: list[Document] = []
     managed: dict[str, Document] = {}
@@ -108,9 +108,9 @@ def roles_of(names: Names) -> dict[str, Role]:
 
 
 def resource_policies_of(names: Names) -> dict[str, Document]:
-    """The own policies of keys, topics, queues, buckets and secrets, by ARNs; an empty one where none is.
+    """The resource policies of keys, topics, queues, buckets and secrets, by ARN; an empty one if there is none.
 
-    Those of functions are compared as they are written: see `invocations`.
+    Function policies are compared as written: see `invocations`.
     """
     found: dict[str, list[Any]] = {}
     for stack, logical_id, kind, properties in _resources(names):
@@ -128,7 +128,7 @@ def resource_policies_of(names: Names) -> dict[str, Document]:
 
 
 def lenient(document: Any, *, wild_principals: bool = False) -> Document:
-    """A policy as if every condition were met and everything unknown fitted, and without denials that may not apply."""
+    """A policy in which conditions are true, unknown values match, and denials that may not apply are removed."""
     kept = []
     for statement in _statements(document):
         allows = statement.get("Effect") == "Allow"
@@ -142,7 +142,7 @@ def lenient(document: Any, *, wild_principals: bool = False) -> Document:
 
 
 def on_any_resource(document: Document) -> Document:
-    """What a policy allows at all, whatever on; nothing of what it denies."""
+    """A policy's allowed actions on any resource, without its denials."""
     kept = [
         {name: value for name, value in statement.items() if name != "NotResource"} | {"Resource": "*"}
         for statement in document["Statement"]
@@ -152,9 +152,9 @@ def on_any_resource(document: Document) -> Document:
 
 
 def _managed(arn: str, managed: Mapping[str, Document]) -> Document | None:
-    """What a managed policy says; None of one that stands in no template and in no table."""
+    """The statements of a managed policy; None if it is neither in a template nor in the table."""
     if arn in managed:
-        # Its attachment may be written at the role, at the policy, or at both.
+        # The attachment may be declared by the role, the policy, or both.
         return managed[arn]
     actions = OF_AWS.get(arn.rpartition("/")[2]) if ":iam::aws:policy/" in arn else None
     if actions is None:

@@ -1,4 +1,4 @@
-"""Functions that something still calls, and that no longer let it."""
+"""Functions that are still called by a caller that they no longer permit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cdk_review.permission_check.known_names import NamedStack
 from cdk_review.reference_text import as_list, text_of
 
 PERMISSION = "AWS::Lambda::Permission"
-# They say who may call, not who does.
+# They declare who may call, not who calls.
 _POLICIES = {PERMISSION, "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy", "AWS::IAM::Role"}
 
 
@@ -20,8 +20,8 @@ class Invocation:
 
     Args:
         function: the logical id.
-        service: such as `events.amazonaws.com`.
-        sources: the logical ids of what it does so for; none where any may.
+        service: the service principal, such as `events.amazonaws.com`.
+        sources: the logical ids of the resources that invoke; empty if any may.
     """
 
     function: str
@@ -30,7 +30,7 @@ class Invocation:
 
 
 def lost_invocations(before: NamedStack, after: NamedStack) -> Iterator[tuple[Invocation, str]]:
-    """What a function no longer permits, though it is still called so, and the logical id of what calls it."""
+    """Invocations that a function no longer permits, with the logical id of the resource that still calls it."""
     kept = list(_invocations(after))
     for lost in _invocations(before):
         if lost.function not in after.resources or not lost.sources or not lost.sources <= after.resources.keys():

@@ -1,7 +1,7 @@
-"""What a template's references will be: ARNs and names by which calls and policies can be compared without deployment.
+"""Resolves a template's references to ARNs and names, to compare calls and policies without deployment.
 
-CloudFormation makes a name of most resources. Any name does that is the same wherever one resource is meant: here it is
-the stack and the logical id, in the account and the region where the assembly says them.
+CloudFormation generates the names of most resources. Any name that is unique per resource is enough: here stack and
+logical id, with account and region if the assembly has them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from cdk_review.reference_text import as_list
 
-# Stands for what only the deployment or the execution knows. No ARN, name or policy has this character.
+# Stands for a value known only at deployment or execution. No ARN, name or policy contains this character.
 UNKNOWN = "\ue000"
-# Between the stack and the logical id of what CloudFormation names: two stacks of one class have the same logical ids.
+# Separates stack and logical id in generated names: two stacks of one class have the same logical ids.
 WITHIN = "\ue001"
 ANY_ACCOUNT = "111122223333"
 ANY_REGION = "us-east-1"
@@ -30,9 +30,9 @@ class Kind:
     """How a type's resources are named.
 
     Args:
-        service: in its ARNs.
+        service: the service in its ARNs.
         path: the ARN's last part, with `{}` for the name.
-        name: the property that gives the name.
+        name: the property with the name.
         ref: what `Ref` is: `arn`, `name`, or `url` of a queue.
         where: the parts of the ARN between service and path: region and account, `account` alone, or neither.
     """
@@ -88,15 +88,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedStack:
-    """A stack whose references can be followed.
+    """A stack whose references can be resolved.
 
     Args:
         path: the stack's path; a nested stack's begins with its parent's.
-        resources: by logical id.
-        outputs: of the template.
-        moved: by logical ids of the outputs' references: those of `resources`.
-        account: literal, or any.
-        region: literal, or any.
+        resources: the resources by logical id.
+        outputs: the template's outputs.
+        moved: maps logical ids in the outputs to those in `resources`.
+        account: the literal account, or any.
+        region: the literal region, or any.
     """
 
     path: str
@@ -108,17 +108,17 @@ class NamedStack:
 
     @property
     def partition(self) -> str:
-        """The region's."""
+        """The region's partition."""
         return (
             "aws-cn" if self.region.startswith("cn-") else "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
         )
 
 
 class Names:
-    """Follows the references of all stacks of one side.
+    """Resolves the references of all stacks of one side.
 
     Args:
-        stacks: by their paths.
+        stacks: the stacks by path.
     """
 
     def __init__(self, stacks: Mapping[str, NamedStack]) -> None:
@@ -132,7 +132,7 @@ class Names:
                     self._exports[name] = (stack, output.get("Value"))
 
     def text(self, stack: NamedStack, value: Any, *, depth: int = 0) -> str:
-        """A value as one string, with `UNKNOWN` where the template does not say it."""
+        """A value as one string, with `UNKNOWN` for parts that the template lacks."""
         if isinstance(value, bool):
             return "true" if value else "false"
         if isinstance(value, str | int | float):
@@ -163,7 +163,7 @@ class Names:
         return UNKNOWN
 
     def plain(self, stack: NamedStack, value: Any) -> Any:
-        """A value without functions of CloudFormation; of a condition in a list both cases are there."""
+        """A value without intrinsic functions; for a condition in a list, both cases are included."""
         if isinstance(value, list):
             return [self.plain(stack, item) for item in _both_cases(value)]
         if isinstance(value, Mapping):
@@ -173,17 +173,17 @@ class Names:
         return value
 
     def arn(self, stack: NamedStack, logical_id: str) -> str | None:
-        """The ARN of a resource of the stack; None of one whose type is not known here."""
+        """The ARN of a resource of the stack; None for unknown types."""
         resource = stack.resources.get(logical_id)
         kind = KINDS.get(str(resource.get("Type"))) if resource else None
         return None if kind is None else _arn(stack, kind, self._name(stack, logical_id, kind))
 
     def by_arn(self, arn: str) -> tuple[NamedStack, Mapping[str, Any]] | None:
-        """The resource of an ARN, of whatever stack, and its stack."""
+        """The resource with an ARN in any stack, and its stack."""
         return self._by_arn.get(arn)
 
     def key_by_alias(self, alias: str) -> str | None:
-        """The ARN of the key that an alias of the templates stands for."""
+        """The ARN of the key of an alias in the templates."""
         return self._aliases.get(alias)
 
     @cached_property
@@ -272,7 +272,7 @@ class Names:
         return UNKNOWN
 
     def _given(self, stack: NamedStack, parameter: str, depth: int) -> str:
-        """What a parent hands to its nested stack; any other parameter is the deployment's."""
+        """The value that a parent passes to its nested stack; other parameters are known only at deployment."""
         above, _, logical_id = stack.path.rpartition("/")
         parent = self.stacks.get(above)
         nested = parent.resources.get(logical_id) if parent else None
@@ -300,7 +300,7 @@ class Names:
 
 
 def as_shown(text: str) -> str:
-    """For a sentence: logical ids alone, and a mark for what is not known."""
+    """The text for messages: only logical ids, and a mark for unknown parts."""
     return re.sub(rf"[^/:]*{WITHIN}", "", text).replace(UNKNOWN, "…")
 
 
@@ -323,7 +323,7 @@ def _both_cases(items: list[Any]) -> Iterator[Any]:
 
 
 def _moved(value: Any, stack: NamedStack) -> Any:
-    """An output's value; its references have the logical ids of before the change."""
+    """An output's value; its references have the logical ids before the change."""
     if not stack.moved:
         return value
     text = json.dumps(value)

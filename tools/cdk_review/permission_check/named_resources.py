@@ -1,7 +1,7 @@
-"""Resources that a program is given by name, and its role's policies mention.
+"""Resources whose names are in a program's environment and in its role's policies.
 
-What a program calls is in no template. But a table whose name stands in its environment, and of which its role was
-allowed something, is one that it uses.
+The calls of programs are not in templates. But a program probably uses a table whose name is in its environment and on
+which its role has a permission.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cdk_review.permission_check.known_names import UNKNOWN, NamedStack, Names, 
 from cdk_review.reference_text import as_list
 
 _REFERENCES = ("Ref", "Fn::GetAtt")
-# A program is given the names of others because it calls them; these are often for show.
+# Names in a program's environment usually mean that it calls the resource; these types are often informational.
 _FOR_SHOW = {"AWS::ECS::Cluster", "AWS::IAM::Role", "AWS::Logs::LogGroup"}
 
 
@@ -28,7 +28,7 @@ class NamedResource:
         what: the program, in words.
         role: the ARN of its role.
         arn: the resource's ARN.
-        name: its logical id.
+        name: the resource's logical id.
     """
 
     what: str
@@ -38,7 +38,7 @@ class NamedResource:
 
 
 def named_resources(names: Names, stack: NamedStack) -> Iterator[NamedResource]:
-    """What functions and containers of a stack are given by name, each resource of the same stack."""
+    """The stack's resources whose names are in the environment of its functions and containers."""
     for logical_id, resource in stack.resources.items():
         properties = resource.get("Properties") or {}
         kind = str(resource.get("Type"))
@@ -63,7 +63,7 @@ def named_resources(names: Names, stack: NamedStack) -> Iterator[NamedResource]:
 
 
 def is_mentioned(arn: str, policies: Iterable[Document]) -> bool:
-    """Whether some statement allows something on the resource, or on what is below it."""
+    """Whether any statement allows anything on the resource or on resources below it."""
     service = arn.split(":")[2]
     for policy in policies:
         for statement in policy["Statement"]:
@@ -83,7 +83,7 @@ def _fits(pattern: str, arn: str) -> bool:
 
 
 def _referred(value: Any) -> Iterator[str]:
-    """The logical ids that a value refers to, where it is nothing else than a reference."""
+    """The logical ids that a value refers to, if it is only a reference."""
     if isinstance(value, list):
         for item in value:
             yield from _referred(item)

@@ -1,4 +1,4 @@
-"""What calls depend on beyond themselves, looked up in templates."""
+"""The account state on which the needs of calls depend, from templates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cdk_review.judges.properties import value_at
 from cdk_review.permission_check.known_names import UNKNOWN, NamedStack, Names
 from cdk_review.reference_text import as_list
 
-# Where a type names the key that encrypts it.
+# The property with the KMS key, by type.
 _KEYS = {
     "AWS::DynamoDB::Table": "SSESpecification.KMSMasterKeyId",
     "AWS::Lambda::Function": "KmsKeyArn",
@@ -21,11 +21,11 @@ _KEYS = {
 
 
 class TemplateWorld:
-    """The account as the templates of one side make it, seen from one stack.
+    """The account state that one side's templates declare, as seen from one stack.
 
     Args:
-        names: of all stacks.
-        stack: whose account and region it is.
+        names: the names of all stacks.
+        stack: the stack, for account and region.
     """
 
     def __init__(self, names: Names, stack: NamedStack) -> None:
@@ -45,11 +45,11 @@ class TemplateWorld:
         return self._stack.partition
 
     def arn_by_id(self, logical_id: str) -> str:
-        """The ARN of one of the stack's own resources."""
+        """The ARN of a resource of the stack."""
         return self._names.arn(self._stack, logical_id) or UNKNOWN
 
     def key_of(self, resource_arn: str) -> str | None:
-        """The key that a template gives a resource; AWS's own keys need no permission that a template would show."""
+        """The key that a template sets for a resource; AWS's own keys need no permission in a template."""
         found = self._names.by_arn(resource_arn)
         if found is None:
             return None
@@ -70,7 +70,9 @@ class TemplateWorld:
         return self._names.key_by_alias(name) if kind == "kms:key" else None
 
     def described(self, kind: str, name: str) -> Mapping[str, Any] | None:
-        """Functions and task definitions; nothing else that calls ask for is made by templates alone."""
+        """Describes functions and task definitions; templates alone do not determine other resources that needs depend
+        on.
+        """
         if kind == "lambda:function":
             arn = ":".join(name.split(":")[:7]) if name.startswith("arn:") else self._arn("lambda", f"function:{name}")
             return self._plain(arn)
