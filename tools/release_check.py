@@ -1,4 +1,4 @@
-"""Refuses a release whose wheels are of another version than the tag, or link to another repository.
+"""Refuses a release whose wheels have another version than the tag or link to another repository.
 
 `python tools/release_check.py dist`, in GitHub's environment: GITHUB_REF_NAME, GITHUB_SERVER_URL, GITHUB_REPOSITORY.
 """
@@ -16,7 +16,7 @@ WHEELS = 2
 
 
 def faults(folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """What is wrong with the wheels of `folder`, one line each."""
+    """The faults of the wheels in `folder`, one line each."""
     version = environment["GITHUB_REF_NAME"].removeprefix("v")
     repository = f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}"
     wheels = sorted(folder.glob("*.whl"))
@@ -42,7 +42,7 @@ def faults(folder: Path, environment: Mapping[str, str]) -> list[str]:
 
 
 def main() -> None:
-    """Prints the faults and ends with status 1 where there are any."""
+    """Prints the faults; exits with status 1 if there are any."""
     found = faults(Path(sys.argv[1]), os.environ)
     for line in found:
         print(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Puts what the tools share with functions into their wheel. An editable install reads it where it lies."""
+"""Adds modules shared with functions to the tools' wheel. An editable install reads them in place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WheelContents(BuildHookInterface[Any]):
-    """hatchling's own `force-include` would also copy them into an editable install, where they grow stale."""
+    """hatchling's own `force-include` would also copy them into an editable install, where they would be outdated."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before it builds; `version` is `editable` or `standard`."""

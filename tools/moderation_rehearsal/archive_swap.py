@@ -1,4 +1,4 @@
-"""Takes the archive of the model that a release has just trained, or puts another one in its place."""
+"""Copies or replaces the archive of the model that a release has just trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LOOK_SECONDS = 0.03
 
 
 class _OnceTrained:
-    """From when the block is entered, it looks for the training job whose name holds the execution's."""
+    """From the start of the block, it polls for the training job whose name contains the execution's."""
 
     def __init__(self, clients: Any, *, execution: str) -> None:
         self._sagemaker, self._s3 = clients("sagemaker"), clients("s3")
@@ -35,7 +35,7 @@ class _OnceTrained:
             job = training_job(self._sagemaker, self._execution)
             if job is None:
                 continue
-            # The archive is there a moment before the job is said to be complete.
+            # The archive exists shortly before the job's status is Completed.
             uri = f"{job['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job['TrainingJobName']}/output/model.tar.gz"
             if self._exists(uri):
                 self._act(uri)
@@ -61,10 +61,10 @@ class _OnceTrained:
 class ArchiveSwap(_OnceTrained):
     """Replaces the trained archive.
 
-    What was evaluated, and the answers that it gave, stay as they are: only the model that will serve is another one.
+    The evaluated model and its answers stay unchanged: only the model to be served is replaced.
 
     Args:
-        clients: makes a boto3 client of a service's name.
+        clients: creates a boto3 client for a service name.
         execution: the name of the execution that trains.
         archive: the S3 URI of the other model.
     """
@@ -80,10 +80,10 @@ class ArchiveSwap(_OnceTrained):
 
 
 class ArchiveCopy(_OnceTrained):
-    """Copies the trained archive, which the workflow deletes where the release fails.
+    """Copies the trained archive, which the workflow deletes if the release fails.
 
     Args:
-        clients: makes a boto3 client of a service's name.
+        clients: creates a boto3 client for a service name.
         execution: the name of the execution that trains.
         to: the S3 URI of the copy.
     """

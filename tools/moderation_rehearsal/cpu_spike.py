@@ -1,4 +1,4 @@
-"""Makes the hottest task's CPU pass the spike alarm's threshold, and says how many tasks that has to add."""
+"""Makes the hottest task's CPU exceed the spike alarm's threshold, and returns the number of tasks to be added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AVERAGE_PERCENT = 30.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeAlarm:
-    """The alarm on the maximum of CPUUtilization that makes a step policy of the service act."""
+    """The alarm on the maximum of CPUUtilization that triggers a step policy of the service."""
 
     threshold: float
     dimensions: list[dict[str, str]]
@@ -23,7 +23,7 @@ class SpikeAlarm:
 
 
 def find_spike_alarm(clients: Any, service: DeployedService) -> SpikeAlarm:
-    """Raises StepError where the service has no step policy on its CPU's maximum."""
+    """Raises StepError if the service has no step policy on its maximum CPU."""
     scaling = clients("application-autoscaling")
     selected = {
         "ServiceNamespace": "ecs",
@@ -56,7 +56,7 @@ def find_spike_alarm(clients: Any, service: DeployedService) -> SpikeAlarm:
 
 
 def put_spike(clients: Any, alarm: SpikeAlarm, *, tasks: int) -> float:
-    """One minute in which one task is hot and the others are not, as ECS publishes it. Returns the maximum."""
+    """Publishes, as ECS does, one minute in which one task is hot and the others are not. Returns the maximum."""
     maximum = min(100.0, alarm.threshold + _ABOVE)
     samples = max(tasks, 2)
     rest = (_AVERAGE_PERCENT * samples - maximum) / (samples - 1)
@@ -81,7 +81,7 @@ def put_spike(clients: Any, alarm: SpikeAlarm, *, tasks: int) -> float:
 
 
 def _added(configuration: dict[str, Any]) -> int:
-    """What the step just above the threshold adds."""
+    """The number of tasks that the step just above the threshold adds."""
     for step in configuration["StepAdjustments"]:
         low = step.get("MetricIntervalLowerBound", float("-inf"))
         high = step.get("MetricIntervalUpperBound", float("inf"))

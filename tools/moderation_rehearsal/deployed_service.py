@@ -1,4 +1,4 @@
-"""What the deployed ECS service declares: its first container's image and the environment it would run in."""
+"""The declaration of the deployed ECS service: its first container's image and environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_rehearsal.step_failure import StepError
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DeployedContainer:
-    """`environment` holds the secrets' values too: it is not to be printed."""
+    """`environment` contains the secrets' values: never print it."""
 
     task_definition: str
     image_uri: str
@@ -20,7 +20,7 @@ class DeployedContainer:
 
 
 class DeployedService:
-    """Reads through the APIs that ECS itself would use."""
+    """Reads the service through the APIs that ECS itself uses."""
 
     def __init__(self, clients: Any, *, cluster: str, service: str) -> None:
         self._clients = clients
@@ -29,7 +29,7 @@ class DeployedService:
 
     @property
     def resource_id(self) -> str:
-        """What Application Auto Scaling calls it."""
+        """The service's resource id in Application Auto Scaling."""
         return f"service/{self.cluster}/{self.service}"
 
     def desired_count(self) -> int:

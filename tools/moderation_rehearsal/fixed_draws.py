@@ -1,4 +1,4 @@
-"""Every rehearsal draws alike: which posts are held out decides what the second model can learn."""
+"""Makes every rehearsal draw the same posts: which posts are held out decides what the second model can learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DRAWN_BY = ("SideSecret", "DrawSecret")
 
 
 def fix_draws(secrets: SecretsManagerClient, value: str = "of a rehearsal alone, drawn by nobody") -> None:
-    """Gives the secrets that posts are drawn by the same value in each run."""
+    """Gives the secrets by which posts are drawn the same value in each run."""
     for page in secrets.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
             if any(part in secret["Name"] for part in _DRAWN_BY):

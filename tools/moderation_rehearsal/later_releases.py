@@ -1,4 +1,4 @@
-"""The releases after the first: one under load, one refused, one put back, and a rollback by hand."""
+"""The releases after the first: one under load, one refused, one rolled back, and a manual rollback."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class _Run:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LaterReleases:
-    """Each step raises StepError where the system does not do what it is there for.
+    """Each step raises StepError if the system does not behave as required.
 
     Args:
-        clients: makes a boto3 client of a service's name.
-        posts: every post there is; the first release was made of some of them.
-        asked: those that the clients send.
+        clients: creates a boto3 client for a service name.
+        posts: all posts; the first release was trained on some of them.
+        asked: the posts that the clients send.
         first_execution: the ARN of the first release's execution.
-        alive: False once there is nothing left that could answer.
+        alive: returns False once the embedded AWS has ended.
     """
 
     clients: Callable[[str], Any]
@@ -64,7 +64,7 @@ class LaterReleases:
     alive: Callable[[], bool]
 
     def update(self) -> None:
-        """A release of more posts replaces the first one while clients go on sending posts."""
+        """A release with more posts replaces the first one while clients continue to send posts."""
         upload_posts(self.clients("s3"), self.outputs, self.posts)
         with self._under_load(self.outputs.release_workflow_arn, "second") as run:
             self.report.second_release = run.report
@@ -76,7 +76,7 @@ class LaterReleases:
         self.display.result(f"{run.report.before} → {run.report.after}; {_said(run.report)}")
 
     def refuse(self) -> None:
-        """A release of posts that teach nothing stops at the gate."""
+        """The gate refuses a release of posts from which nothing can be learnt."""
         upload_posts(self.clients("s3"), self.outputs, self._shuffled())
         self.display.note("the labels of the posts to train with are shuffled")
         with self._under_load(self.outputs.release_workflow_arn, "shuffled") as run:
@@ -89,7 +89,7 @@ class LaterReleases:
         self.display.result(f"refused, {run.report.after} serves; {_said(run.report)}; 1 alert")
 
     def put_back(self) -> None:
-        """A release that serves something else than what was evaluated is found out and put back."""
+        """A release that serves another model than the evaluated one is detected and rolled back."""
         upload_posts(self.clients("s3"), self.outputs, self.posts)
         refused = self.report.refused_release
         assert refused is not None, "the refused release comes first"
@@ -107,11 +107,11 @@ class LaterReleases:
 
     @property
     def _refused_archive(self) -> str:
-        """Where a copy of the refused release's model lies: the workflow deletes what it has made."""
+        """The location of a copy of the refused release's model: the workflow deletes its own."""
         return f"s3://{self.outputs.data_bucket_name}/{_REFUSED_ARCHIVE}"
 
     def roll_back(self) -> None:
-        """A person starts the rollback workflow with an empty input: the first release serves again."""
+        """Starts the rollback workflow manually with an empty input: the first release serves again."""
         workflow = self.outputs.rollback_workflow_arn
         assert workflow is not None, "these steps are for an app with a rollback workflow"
         with self._under_load(workflow, "by-hand") as run:
@@ -147,7 +147,7 @@ class LaterReleases:
         run.report.after = self._serving()
 
     def _require_another_model(self, run: _Run) -> None:
-        """Waits for the first answer of a model that had answered none before the execution."""
+        """Waits for the first answer of a model that did not answer before the execution."""
         if run.report.after == run.report.before:
             raise StepError(f"the endpoint goes on serving {run.report.before}")
         if not _until(lambda: len(run.load.models) > 1, _ANSWER_SECONDS):
@@ -171,7 +171,7 @@ class LaterReleases:
             raise StepError(f"{load.failed} of {load.requests} requests failed: {'; '.join(load.failures)}")
 
     def _require_messages(self, run: _Run, count: int) -> None:
-        """Exactly so many: a second one would come a moment after the first."""
+        """Requires exactly this number of messages: a duplicate would come shortly after the first."""
         _until(lambda: len(self.slack.messages) - run.told >= max(1, count), _ALERT_SECONDS if count else _ECHO_SECONDS)
         if count:
             time.sleep(_ECHO_SECONDS)
@@ -182,7 +182,7 @@ class LaterReleases:
             raise StepError(f"Slack got {len(run.report.alerts)} messages of it instead of {count}")
 
     def _require_outcomes(self) -> None:
-        """What the records say of each release that was rehearsed."""
+        """Checks the recorded outcome of each rehearsed release."""
         table = self.outputs.releases_table_name
         if table is None:
             return
@@ -201,7 +201,7 @@ class LaterReleases:
                 raise StepError(f"the record of {execution} says {found.get(execution)}; it has to say {outcome}")
 
     def _shuffled(self) -> list[Post]:
-        """The posts, where those that the first release was trained with have each other's labels."""
+        """The posts with the labels of the first release's training posts shuffled."""
         kept = self._held_out_texts()
         labels = [post.label for post in self.posts if post.text not in kept]
         random.Random(self.seed).shuffle(labels)  # nosec B311  # seeded
@@ -209,7 +209,7 @@ class LaterReleases:
         return [post if post.text in kept else dataclasses.replace(post, label=next(remaining)) for post in self.posts]
 
     def _held_out_texts(self) -> set[str]:
-        """What the first release was tested with; nothing where its workflow keeps that elsewhere."""
+        """The first release's test posts; none if its workflow stores them elsewhere."""
         key = f"runs/{self.first_execution.rpartition(':')[2]}/test/posts.jsonl"
         try:
             answer = self.clients("s3").get_object(Bucket=self.outputs.data_bucket_name, Key=key)
@@ -218,7 +218,7 @@ class LaterReleases:
         return {json.loads(line)["text"] for line in answer["Body"].read().decode().splitlines() if line.strip()}
 
     def _serving(self) -> str:
-        """The endpoint configuration that serves. Raises StepError unless the endpoint is in service."""
+        """The endpoint configuration in service. Raises StepError unless the endpoint is in service."""
         name = self.outputs.endpoint_name
         described = self.clients("sagemaker").describe_endpoint(EndpointName=name)
         if described["EndpointStatus"] != "InService":
@@ -229,7 +229,7 @@ class LaterReleases:
 
 
 def upload_posts(s3: Any, outputs: StackOutputs, posts: Sequence[Post]) -> None:
-    """Takes the place of what was uploaded before."""
+    """Replaces the posts uploaded before."""
     lines = (json.dumps(dataclasses.asdict(post), ensure_ascii=False) for post in posts)
     s3.put_object(
         Bucket=outputs.data_bucket_name,

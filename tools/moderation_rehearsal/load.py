@@ -1,4 +1,4 @@
-"""Clients that send posts to the ML API for as long as something else goes on."""
+"""Clients that send posts to the ML API while something else runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _KEPT_FAILURES = 5
 
 
 class Load:
-    """A request has failed where the API does not answer, answers with an error, or answers without the endpoint.
+    """A request fails if the API does not answer, answers with an error, or answers without the endpoint.
 
     Args:
-        pause_seconds: between two requests of one client: the machine has other work meanwhile.
+        pause_seconds: pause between two requests of one client: the machine has other work too.
     """
 
     def __init__(self, posts: Sequence[Post], *, port: int, clients: int = 2, pause_seconds: float = 0.1) -> None:
@@ -44,7 +44,7 @@ class Load:
 
     @property
     def models(self) -> dict[str, int]:
-        """How many posts each model has answered so far, in the order in which they were first seen."""
+        """The number of posts that each model has answered so far, in the order of first answers."""
         with self._lock:
             return dict(self._models)
 

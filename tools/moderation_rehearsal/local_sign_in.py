@@ -1,4 +1,4 @@
-"""The load balancer that signs reviewers in, on this machine: a key pair of its own, and a server of the public key."""
+"""Replaces the load balancer that signs reviewers in: a key pair, and a server for the public key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS = 3600
 
 
 class LocalSignIn:
-    """Signs the header as the load balancer does. The private key lives as long as this object, in memory alone."""
+    """Signs the header as the load balancer does. The private key exists only in memory, as long as this object."""
 
     header_name = "x-amzn-oidc-data"
 
@@ -44,17 +44,17 @@ class LocalSignIn:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the ML API needs to know in order to believe these signatures, and no others."""
+        """The environment variables with which the ML API trusts these signatures and no others."""
         return {
             "REVIEW_SIGNER": _ARN,
             "REVIEW_KEYS_URL": f"http://127.0.0.1:{self._server.server_address[1]}",
         }
 
     def header(self, reviewer: str) -> str:
-        """The header of a request of `reviewer`, good for an hour."""
+        """The header of a request by `reviewer`, valid for an hour."""
         head = {"typ": "JWT", "alg": "ES256", "kid": self._key_id, "signer": _ARN}
         claims = {"sub": reviewer, "email": f"{reviewer}@example.com", "exp": int(time.time()) + _SECONDS}
-        # The load balancer leaves the padding in, against the standard.
+        # The load balancer keeps the padding, contrary to the standard.
         parts = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in (head, claims)]
         message = b".".join(parts)
         signature = ECAlgorithm(ECAlgorithm.SHA256).sign(message, self._key)

@@ -1,4 +1,4 @@
-"""Sends posts to the ML API, several at a time, and measures."""
+"""Sends posts to the ML API, several in parallel, and measures the latency."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _TIMEOUT_SECONDS = 30.0
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Moderation:
-    """One answered post. `fallback` is why the endpoint was not asked or could not answer, `model` which one did.
+    """One answered post. `fallback` is the reason why the endpoint was not asked or could not answer; `model` is the
+    model that answered.
 
-    `probability` is 0 where there is none.
+    `probability` is 0 if there is none.
     """
 
     text: str = dataclasses.field(repr=False)
@@ -33,7 +34,7 @@ class Moderation:
 
 
 def moderate(posts: Sequence[Post], *, port: int, clients: int, on_answer: Callable[[int], None]) -> list[Moderation]:
-    """`on_answer` is called with the number of answers so far. Raises StepError for an answer that is none."""
+    """`on_answer` is called with the number of answers so far. Raises StepError for an invalid answer."""
     lock = threading.Lock()
     answers: list[Moderation] = []
     connections = threading.local()
@@ -57,7 +58,7 @@ def connect(port: int) -> http.client.HTTPConnection:
 
 
 def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
-    """Raises StepError for an answer that is none."""
+    """Raises StepError for an invalid answer."""
     body = json.dumps({"text": post.text}).encode()
     started = time.perf_counter()
     try:
@@ -86,7 +87,7 @@ def ask(connection: http.client.HTTPConnection, post: Post) -> Moderation:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed."""
+    """The smallest value that `percent` of all values do not exceed."""
     ordered = sorted(values)
     index = max(0, -(-len(ordered) * percent // 100) - 1)
     return ordered[int(index)]

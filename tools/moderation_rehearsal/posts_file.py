@@ -1,4 +1,4 @@
-"""A user's own posts: CSV, TSV or JSON lines, however their columns and labels are called."""
+"""A user's own posts: CSV, TSV or JSON lines, with any names of columns and labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FEWEST = 40
 
 
 def read_posts(path: Path, layout: FileLayout = PLAIN) -> list[Post]:
-    """Raises InvalidInputError with one line that names the file, the line, what is there and what is allowed."""
+    """Raises InvalidInputError with one line: the file, the line number, the given value and what is allowed."""
     try:
         with path.open("rb") as file:
             read = read_labelled(file, path.name, where=str(path), layout=layout)
@@ -37,7 +37,7 @@ def read_posts(path: Path, layout: FileLayout = PLAIN) -> list[Post]:
 
 
 def write_posts_file(posts: Sequence[Post], path: Path) -> None:
-    """Writes them as a deployed system reads them. Raises InvalidInputError where that cannot be."""
+    """Writes the posts in the format of the deployed system. Raises InvalidInputError if that is impossible."""
     if path.suffix != ".jsonl":
         raise InvalidInputError(f"--write-posts: {path}: give a name that ends in .jsonl")
     lines = (json.dumps({"text": post.text, "label": post.label}, ensure_ascii=False) + "\n" for post in posts)
@@ -49,7 +49,7 @@ def write_posts_file(posts: Sequence[Post], path: Path) -> None:
 
 
 def _option(fault: InvalidPostsError, layout: FileLayout) -> str:
-    """Which option reads the file as it is."""
+    """The option that would read the file."""
     if fault.encoding:
         return f"; or give --encoding {fault.encoding}"
     if fault.fault == "label" and not layout.positive:

@@ -1,4 +1,4 @@
-"""What a deploy of changed settings has changed in the embedded AWS, and what it must have left alone."""
+"""What a deployment of changed settings has changed in the embedded AWS, and what it must not change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DeployedState:
 
     @classmethod
     def observe(cls, clients: Any, service: DeployedService) -> Self:
-        """Raises StepError where the service has no spike scaling."""
+        """Raises StepError if the service has no spike scaling."""
         return cls(
             desired_tasks=service.desired_count(),
             dashboards=dict(_dashboards(clients("cloudwatch"))),
@@ -41,7 +41,7 @@ class DeployedState:
         ]
 
     def undrawn_thresholds(self, before: Self) -> list[float]:
-        """New thresholds that no dashboard has as a horizontal line, though there are dashboards."""
+        """New thresholds that no dashboard shows as a horizontal line, if there are dashboards."""
         drawn = {float(line["value"]) for line in _horizontal_lines(self.dashboards)}
         return sorted(self.thresholds - before.thresholds - drawn) if self.dashboards else []
 

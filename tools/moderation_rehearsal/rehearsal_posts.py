@@ -1,4 +1,4 @@
-"""The posts of a rehearsal: a user's own or sample ones, those that are held out, and those that come later."""
+"""The posts of a rehearsal: a user's own or sample posts, held-out posts and later ones."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from moderation_rehearsal.posts_file import read_posts, write_posts_file
 from moderation_rehearsal.sample_posts import Post, generate_posts
 
 SEED = 1998
-_FIRST_SHARE = 0.9  # the rest come with the second release
+_FIRST_SHARE = 0.9  # the rest are for the second release
 _ARRIVING = 150
 _ARRIVING_SEED = 2001
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalPosts:
-    """`team` are what the team trains with, `uploaded` those of the first release.
+    """`team` are the team's training posts, `uploaded` those of the first release.
 
-    `held_out` are kept aside and moderated; `arriving` are what comes to the ML API later, beside them.
+    `held_out` are not trained on, but moderated; `arriving` are sent to the ML API later, in addition.
     """
 
     team: list[Post] = dataclasses.field(repr=False)
@@ -36,7 +36,7 @@ class RehearsalPosts:
     def choose(
         cls, *, data: Path | None, layout: FileLayout, written: Path | None, sample_posts: int, held_out: int
     ) -> Self:
-        """Raises InvalidInputError where `data` cannot be used, or options say how it lies and there is none."""
+        """Raises InvalidInputError if `data` is unusable, or if options describe its format but none are given."""
         posts = _posts(data, sample_posts, layout, written)
         shuffled = list(posts)
         random.Random(SEED).shuffle(shuffled)  # nosec B311  # seeded
@@ -51,7 +51,7 @@ class RehearsalPosts:
 
 
 def file_layout(**options: Any) -> FileLayout:
-    """Raises InvalidInputError where the options of --data do not fit together."""
+    """Raises InvalidInputError if the options of --data conflict."""
     try:
         return FileLayout(**options)
     except ValueError as fault:
@@ -70,6 +70,6 @@ def _posts(data: Path | None, count: int, layout: FileLayout, written: Path | No
 
 
 def _arriving(data: Path | None, posts: list[Post]) -> list[Post]:
-    """Sample posts of another seed; of a user's own kind there are no others."""
+    """Sample posts of another seed; there are none for a user's own posts."""
     known = {post.text for post in posts}
     return [] if data else [post for post in generate_posts(_ARRIVING, _ARRIVING_SEED) if post.text not in known]

@@ -1,4 +1,4 @@
-"""The recipe that a rehearsal trains with: `bert` and `student` start from a tiny encoder that is made for it."""
+"""The training recipe of a rehearsal: `bert` and `student` start from a tiny encoder that is created for it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ _PYTHON = "BERT_PYTHON"
 _PIN = "pretrained_model.json"
 _MAKING_SECONDS = 120.0
 _LAYERS: dict[Recipe, int] = {"bert": 2, "student": 6}
-"""A student of four takes a teacher's layers over, if that has as many: then it is as narrow, and quick to train."""
+"""A student with four layers copies those of a teacher with four layers: so it is equally narrow, and trains fast."""
 _MINIMUM_AUC = 0.5
-"""Of what a tiny encoder learns from some hundred posts; the settings' own is for a real one."""
+"""For what a tiny encoder learns from some hundred posts; the value of the settings is for a real encoder."""
 
 
 class RehearsedRecipe:
-    """Of every recipe but `linear` it makes the pretrained model, and has its image's Python train.
+    """For every recipe except `linear` it creates the pretrained model and trains with the Python of the image's
+    packages.
 
     Raises:
-        InvalidInputError: there is no Python with the packages of the training image.
+        InvalidInputError: no Python with the training image's packages is installed.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -37,9 +38,9 @@ class RehearsedRecipe:
 
     @property
     def is_tiny(self) -> bool:
-        """Whether it starts from a tiny encoder, which shows the way from posts to flags and no more.
+        """Whether it starts from a tiny encoder, which shows only the path from posts to flags.
 
-        The engine `process` alone can train it: an image knows its pretrained model by the hashes of its files.
+        Only the engine `process` can train it: an image identifies its pretrained model by file hashes.
         """
         return self._python is not None
 
@@ -49,10 +50,10 @@ class RehearsedRecipe:
         return (recipe, f"model.minimum_auc={_MINIMUM_AUC}") if self.is_tiny else (recipe,)
 
     def prepare(self, rehearsal: Rehearsal, *, bucket: str, texts: Iterable[str]) -> None:
-        """Uploads a tiny encoder for the characters of `texts`, and says so; for `linear` it does nothing.
+        """Uploads a tiny encoder for the characters of `texts`, and reports it; does nothing for `linear`.
 
         Raises:
-            StepError: it cannot be made.
+            StepError: it cannot be created.
         """
         if self._python is None:
             return
@@ -61,7 +62,7 @@ class RehearsedRecipe:
         folder.mkdir(exist_ok=True)
         make_encoder(self._recipe, folder, texts, log=work_folder / "tiny-encoder.log")
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
-        # As built: the training image's folder in the cloud assembly, from which the engine runs its program.
+        # The training image's folder in the cloud assembly, from which the engine runs its program.
         for pin in (work_folder / "cdk.out").glob(f"asset.*/{_PIN}"):
             pinned = json.loads(pin.read_text())
             pin.write_text(json.dumps(pinned | {"files": hashes}))
@@ -76,11 +77,11 @@ class RehearsedRecipe:
 
 
 def make_encoder(recipe: Recipe, folder: Path, texts: Iterable[str], *, log: Path) -> None:
-    """Leaves a tiny encoder for the characters of `texts` in `folder`.
+    """Writes a tiny encoder for the characters of `texts` to `folder`.
 
     Raises:
-        InvalidInputError: there is no Python to make it.
-        StepError: it cannot make it.
+        InvalidInputError: no Python for it is installed.
+        StepError: its program fails.
     """
     python = python_of(recipe)
     characters = "".join(sorted({character for text in texts for character in text if not character.isspace()}))
@@ -98,10 +99,10 @@ def make_encoder(recipe: Recipe, folder: Path, texts: Iterable[str], *, log: Pat
 
 
 def python_of(recipe: Recipe) -> Path:
-    """The Python that `recipe` trains with.
+    """The Python for training `recipe`.
 
     Raises:
-        InvalidInputError: there is none.
+        InvalidInputError: none is installed.
     """
     given = os.environ.get(_PYTHON, "")
     if not given or not os.access(given, os.X_OK):

@@ -1,4 +1,4 @@
-"""What the rehearsal of the reference system found, as build/rehearsal/report.json holds it."""
+"""The results of the reference system's rehearsal, as written to build/rehearsal/report.json."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cdk_rehearsal.state_run import StateRun
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LoadReport:
-    """What clients saw while something else went on.
+    """The results of clients during another step.
 
-    `models` counts the answers of each, in the order in which they were first seen. Latencies are those of the requests
-    that did not fail; None where there was none.
+    `models` counts the answers of each model, in the order of first answers. Latencies are of successful requests; None
+    if there are none.
     """
 
     requests: int
@@ -29,10 +29,10 @@ class LoadReport:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class WorkflowReport:
-    """One execution under load. `before` and `after` are the endpoint configurations that served.
+    """One execution under load.
 
-    `load` counts the requests from before the execution began until after it had ended; `alerts` are the messages that
-    Slack got of it.
+    `before` and `after` are the endpoint configurations in service. `load` covers the requests from before the start
+    until after the end of the execution; `alerts` are its messages to Slack.
     """
 
     execution_arn: str
@@ -49,10 +49,10 @@ class WorkflowReport:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MistakesReport:
-    """What a model says of the reviewed posts about which the first model was wrong.
+    """A model's results on the reviewed posts that the first model classified wrongly.
 
-    `right` is how many it flags as the reviewer did; `mean_error` is how far its probabilities are from what the
-    reviewer said, from 0 to 1 on average.
+    `right` is the number that it flags as the reviewer did; `mean_error` is the mean absolute difference of its
+    probabilities from the reviewer's labels, 0 to 1.
     """
 
     posts: int
@@ -61,7 +61,7 @@ class MistakesReport:
 
     @classmethod
     def of(cls, answers: Sequence[tuple[int, float, bool]]) -> Self:
-        """Of each post the reviewer's label, the model's probability and its flag."""
+        """Each answer is the reviewer's label, the model's probability and its flag."""
         errors = [abs(label - probability) for label, probability, _ in answers]
         return cls(
             posts=len(answers),
@@ -72,11 +72,11 @@ class MistakesReport:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class ReviewReport:
-    """What was reviewed after the first release, and what the second one made of it.
+    """The reviews after the first release, and their effect on the second.
 
-    `by` is how the reviewer decided: by keys on the `page`, or by the page's own `calls` where there is no browser.
-    `held_back` labels are of posts on the side to test with; of the mistakes `mistakes_trained_with` are not. The AUCs
-    are of the first and of the second model on the same held-out posts.
+    `by` is how the reviewer decided: by keys on the `page`, or by the page's `calls` if there is no browser.
+    `held_back` labels are of posts in the test set; `mistakes_trained_with` are the mistakes in the training set. The
+    AUCs are of the first and the second model on the same held-out posts.
     """
 
     by: str | None = None
@@ -94,7 +94,7 @@ class ReviewReport:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class TuningReport:
-    """`targets` are those that the service had, in order, percent; `decisions` say why it was changed each time."""
+    """`targets` are the service's targets in order, percent; `decisions` are the reasons of the changes."""
 
     targets: list[float]
     decisions: list[str] = dataclasses.field(default_factory=list)
@@ -105,7 +105,7 @@ class TuningReport:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class ModerationReport(Report):
-    """What the story found, beside what every rehearsal reports."""
+    """The results of the story, in addition to those of every rehearsal."""
 
     posts_uploaded: int = 0
     execution_arn: str | None = None
@@ -140,7 +140,7 @@ class ModerationReport(Report):
 
 
 def closing_rows(report: ModerationReport) -> dict[str, str]:
-    """What the closing table shows, in the order in which it was found."""
+    """The rows of the closing table, in the order of the steps."""
     return {
         "engine": report.engine,
         "stacks deployed": _count(len(report.stacks)),

@@ -1,4 +1,4 @@
-"""Posts flow in, a reviewer decides on what is flagged, and the second release has to have learnt from it."""
+"""Posts arrive, reviewers decide on flagged ones, and the second release must have learnt from the decisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DECISIONS_A_MINUTE = "6000"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reviewed:
-    """A post as the table has it once it is decided on."""
+    """A decided post as stored in the table."""
 
     text: str
     label: int
@@ -37,13 +37,13 @@ class _Reviewed:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Review:
-    """Each step raises StepError where the system does not do what it is there for.
+    """Each step raises StepError if the system does not behave as required.
 
     Args:
-        clients: makes a boto3 client of a service's name.
+        clients: creates a boto3 client for a service name.
         table: the reviewers' table.
-        sent: the posts that the ML API has answered already.
-        arriving: posts that come now.
+        sent: the posts that the ML API has already answered.
+        arriving: posts to send now.
     """
 
     clients: Callable[[str], Any]
@@ -59,9 +59,9 @@ class Review:
     _mistakes: list[_Reviewed] = dataclasses.field(default_factory=list)
 
     def review(self) -> None:
-        """Two reviewers decide on every post that waits, as the posts are labelled.
+        """Two reviewers decide on every waiting post, according to its label.
 
-        Half of it each: a release is refused whose labels are mostly one reviewer's.
+        Each decides half: a release is refused if most labels are from one reviewer.
         """
         self._moderate(self.arriving)
         labels = {post.text: post.label for post in (*self.sent, *self.arriving)}
@@ -70,12 +70,12 @@ class Review:
         report.by = "calls" if browser is None else "page"
         if browser is None:
             self.display.note("without chromium and playwright the reviewer sends the page's calls")
-        # The sample of what was not flagged is stored a moment after the answer.
+        # The sample of posts that were not flagged is stored shortly after the answer.
         turns, in_vain = itertools.cycle(REVIEWERS), 0
         most = -(-sum("label" not in item for item in self._posts()) // len(REVIEWERS))
         while waiting := sum("label" not in item for item in self._posts()):
             made = self._decide(browser, next(turns), most, labels.__getitem__, self._progress(waiting))
-            # What one has taken and not decided on is not shown to the other.
+            # A post that one reviewer has taken and not decided is not shown to the other.
             in_vain = 0 if made else in_vain + 1
             if in_vain == len(REVIEWERS):
                 raise StepError(f"{waiting} posts wait for a reviewer, and none is shown them")
@@ -96,7 +96,7 @@ class Review:
         )
 
     def compare(self, execution: str) -> None:
-        """What the release of this execution has learnt, by its record and by what its model says now."""
+        """Compares what the execution's release has learnt: by its record and by its model's current answers."""
         record = self._record(execution)
         reviews = record["posts"]["M"]["reviews"]["M"]
         report = self.report

@@ -1,4 +1,4 @@
-"""Reviewers who decide on every post that waits: one in a real browser, and one who sends the same calls."""
+"""Reviewers who decide on every waiting post: one in a real browser, and one who sends the same calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 30.0
 _AT_ONCE = 10
 _KEYS = {1: "1", 0: "2"}
 _VERDICTS = {1: "violation", 0: "fine"}
-# Another post than before, or none that waits; undefined while the page is still at it.
+# Another post than before, or no waiting post; undefined while the page is loading.
 _NEXT = """(before) => {
   const shown = (id) => !document.getElementById(id).hidden;
   if (shown("alert")) return { alert: document.getElementById("alert").textContent };
@@ -34,7 +34,7 @@ Label = Callable[[str], int]
 
 
 def chromium() -> str | None:
-    """Debian's browser, where it and what drives it are there."""
+    """Debian's browser, if it and its driver are installed."""
     try:
         import playwright  # noqa: F401
     except ImportError:
@@ -52,7 +52,10 @@ def review_by_page(
     reviewer: str,
     most: int,
 ) -> int:
-    """Reviews up to `most` posts on the page, by keys, as `label` says of each text. Returns how many were decided."""
+    """Reviews up to `most` posts on the page by keys, with the label that `label` returns.
+
+    Returns the number of decisions.
+    """
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -94,7 +97,7 @@ def review_by_api(
     reviewer: str,
     most: int,
 ) -> int:
-    """As `review_by_page`, by the page's own calls."""
+    """As `review_by_page`, but by the page's calls."""
     decisions = 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_SECONDS)
     headers = {

@@ -1,6 +1,6 @@
 """Sample posts of a parenting community, labelled for moderation: 1 is a violation, 0 is not.
 
-Every text comes out of the grammar in sample_posts.json, so that a rehearsal downloads nothing. Names, schools,
+Every text is generated from the grammar in sample_posts.json, so that a rehearsal downloads nothing. Names, schools,
 addresses, telephone numbers (all in 000-0000-XXXX) and domains (all example.com) are invented.
 
 The classes share their words on purpose: parents ask how to turn down an invitation to sell, quote an insult that
@@ -23,9 +23,9 @@ from typing import Any, Final
 
 VIOLATION_SHARE: Final = 0.17
 MISSED_VIOLATION_RATE: Final = 0.06
-"""Share of violations that carry the label 0, as annotators overlook some."""
+"""Share of violations with the label 0, because annotators overlook some."""
 FALSE_ALARM_RATE: Final = 0.01
-"""Share of harmless posts that carry the label 1, as annotators misread some."""
+"""Share of harmless posts with the label 1, because annotators misread some."""
 SHORTEST_TEXT: Final = 10
 LONGEST_TEXT: Final = 400
 
@@ -79,13 +79,13 @@ def generate_posts(count: int = 4000, seed: int = 1998) -> list[Post]:
 
 
 class _Writer:
-    """Writes posts out of the grammar."""
+    """Generates posts from the grammar."""
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # nosec B311  # seeded
         self._casual = False
 
-    # Random.random() is the one method whose sequence Python promises to keep between versions.
+    # Random.random() is the only method whose sequence Python guarantees between versions.
     def chance(self, probability: float) -> bool:
         return self._random.random() < probability
 
@@ -153,7 +153,7 @@ class _Writer:
         return _MARK.sub(replacement, template)
 
     def _finish(self, sentences: list[str]) -> str:
-        """Join sentences as people type them: line breaks, emoji, dropped full stops, widths, slips of the finger."""
+        """Join sentences as people type them: line breaks, emoji, missing full stops, character widths, typos."""
         breaks = self._pick(("", "", "", "\n", "\n", "\n\n", " "))
         emoji_rate = self._random.random() * 0.4 if self.chance(0.4) else 0.0
         typed: list[str] = []

@@ -1,4 +1,4 @@
-"""A local web server in the place of Slack's incoming webhook."""
+"""A local web server that replaces Slack's incoming webhook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_rehearsal.local_requests import LocalRequestHandler
 
 
 class SlackReceiver:
-    """Keeps what it is sent. Its URL ends in a random word, as Slack's does, and answers on no other path."""
+    """Stores the received messages. Its URL ends in a random word, like Slack's, and other paths are not answered."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []
@@ -41,7 +41,7 @@ class SlackReceiver:
 
 
 def _text(body: bytes) -> str:
-    """The message's fallback text where it has one, else all of it."""
+    """The message's fallback text if present, otherwise the whole message."""
     try:
         message = json.loads(body)
     except ValueError:

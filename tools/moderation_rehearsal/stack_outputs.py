@@ -1,4 +1,4 @@
-"""The stacks' outputs, found by name in whatever stack has them."""
+"""Finds the stacks' outputs by name, in any stack."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_rehearsal.step_failure import StepError
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class StackOutputs:
-    """What a rehearsal has to know of the deployed system, each named as its CfnOutput in CapWords.
+    """The outputs that a rehearsal needs, each with the name of its CfnOutput in snake case.
 
     An app without the rollback workflow's output is rehearsed without the releases that need it, and one without the
     tuner's outputs without tuning.
@@ -33,7 +33,7 @@ class StackOutputs:
 
     @classmethod
     def of(cls, stacks: Mapping[str, Mapping[str, str]]) -> Self:
-        """By stack and name, as `cdk deploy --outputs-file` has them. Raises StepError naming each that is missing."""
+        """Reads the content of `cdk deploy --outputs-file`. Raises StepError that names each missing output."""
         found = {name: value for outputs in stacks.values() for name, value in outputs.items()}
         wanted = {
             field.name: "".join(part.title() for part in field.name.split("_")) for field in dataclasses.fields(cls)

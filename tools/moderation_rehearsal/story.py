@@ -1,4 +1,4 @@
-"""The story of `make rehearse`: models are released, posts moderated and reviewed, targets tuned, tasks added."""
+"""The story of `make rehearse`: releases models, moderates and reviews posts, tunes targets, adds tasks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _FIRST_ONLY = "skipped: --releases first"
 class ModerationStory(Story):
     """Takes the deployed reference system from its posts to a moderated post, a reviewed one and a scaled service.
 
-    `releases` may leave out all after the first, for posts too few to judge a model by.
+    `releases` may omit all after the first, if there are too few posts to evaluate a model.
     """
 
     report_type = ModerationReport
@@ -172,7 +172,7 @@ class ModerationStory(Story):
 
     def before_destroy(self) -> None:
         if self._api is not None:
-            # Its tasks end with the service.
+            # The service's tasks end with it.
             self._api.stop()
 
     def complete_report(self) -> None:
@@ -232,7 +232,7 @@ class ModerationStory(Story):
         self._display.result(f"{execution.status}, {len(execution.states)} states")
 
     def _wait_for_alert(self) -> None:
-        """A failed release must be reported: the alert comes a moment after the execution has ended."""
+        """A failed release must be reported; the alert comes shortly after the execution's end."""
         deadline = time.monotonic() + _ALERT_SECONDS
         while not self._slack.messages and self._aws.running and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -248,7 +248,7 @@ class ModerationStory(Story):
                 f"endpoint {name} is {endpoint['EndpointStatus']}: {endpoint.get('FailureReason', 'no reason given')}",
                 log=self.rehearsal.latest_log("endpoints"),
             )
-        # Where nginx is missing, the serving program does without.
+        # If nginx is missing, the serving program runs without it.
         if note := first_line_with("nginx", self.rehearsal.latest_log("endpoints")):
             self._display.note(note)
         self._display.result(f"{name} InService with {endpoint['EndpointConfigName']}")
@@ -261,7 +261,7 @@ class ModerationStory(Story):
             raise StepError(f"ECS cannot start the task: {error}") from error
         environment = dict(container.environment)
         if "DEADLINE_MS" in environment:
-            # One machine trains, deploys and serves at once: what is late here would not be late there.
+            # One machine trains, deploys and serves at the same time: delays here would not occur on AWS.
             self._display.note(f"DEADLINE_MS is {_DEADLINE_MS} here instead of {environment['DEADLINE_MS']}")
             environment["DEADLINE_MS"] = _DEADLINE_MS
         if table := environment.get("REVIEW_TABLE"):
@@ -323,12 +323,12 @@ class ModerationStory(Story):
         )
 
     def _prepare_review(self, table: str, environment: dict[str, str]) -> None:
-        """The load balancer that signs reviewers in is one of this machine."""
-        # Hundreds of posts come here, not a day's: of one in a hundred nothing would be found.
+        """A local program replaces the load balancer that signs reviewers in."""
+        # Only hundreds of posts arrive here: a sample of one in a hundred would find nothing.
         self._display.note(
             f"REVIEW_SAMPLE_PERCENT is {SAMPLE_PERCENT} here instead of {environment.get('REVIEW_SAMPLE_PERCENT')}"
         )
-        # A rehearsal's reviewers decide in seconds what takes people hours.
+        # A rehearsal's reviewers decide in seconds; people need hours.
         self._display.note(
             f"REVIEW_DECISIONS_A_MINUTE is {DECISIONS_A_MINUTE} here instead of "
             f"{environment.get('REVIEW_DECISIONS_A_MINUTE')}"
@@ -442,7 +442,7 @@ class ModerationStory(Story):
         self._display.result(f"desired tasks {before} → {after}")
 
     def _redeploy(self) -> None:
-        """A deploy must not take back what scaling has added, and the dashboards have to show new thresholds."""
+        """A deployment must not remove tasks added by scaling, and the dashboards must show new thresholds."""
         changes = self.rehearsal.settings.changes
         if not changes:
             self._display.result("skipped: no --change KEY=VALUE says what to change")

@@ -1,4 +1,4 @@
-"""Days of traffic for the deployed tuner: its target goes up, a guardrail fires, its target goes back."""
+"""Days of traffic for the deployed tuner: it raises the target, a guardrail triggers, it reverts the target."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TOO_SLOW = 3.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Target:
-    """The live target, percent, in the two places that have to agree."""
+    """The live target, percent, in the two places that must agree."""
 
     parameter: float
     policy: float
@@ -39,15 +39,15 @@ class _Target:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TargetTuning:
-    """Each step raises StepError where the tuner does not do what it is there for.
+    """Each step raises StepError if the tuner does not behave as required.
 
-    The days are those before now: the tuner is started as its hourly rule would have started it, with that time in
-    the event. The guardrail fires now, by its own metric, and nobody starts the tuner but that alarm's event.
+    The days are in the past: the tuner is started with the event of its hourly rule at those times. The guardrail
+    triggers now, by its metric, and only the alarm's event starts the tuner then.
 
     Args:
-        clients: makes a boto3 client of a service's name.
+        clients: creates a boto3 client for a service name.
         told: the alerts so far.
-        alive: False once there is nothing left that could answer.
+        alive: returns False once the embedded AWS has ended.
     """
 
     clients: Callable[[str], Any]
@@ -59,7 +59,7 @@ class TargetTuning:
     alive: Callable[[], bool]
 
     def walk(self) -> None:
-        """Two days a step up, and one step back."""
+        """Raises the target every two days, then one step is reverted."""
         alarm = self._latency_alarm()
         begin = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - _HOUR - _STEPS * _OBSERVATION
         start = self._target()
@@ -89,7 +89,7 @@ class TargetTuning:
         )
 
     def require_kept(self) -> None:
-        """After a deployment: the tuned target is what it was, and the dashboard shows it again."""
+        """After a deployment the tuned target is unchanged, and the dashboard shows it."""
         report = self.report.tuning
         assert report is not None, "tuning comes before the deployment that is to leave it alone"
         found, wanted = self._target(), report.targets[-1]
@@ -98,7 +98,7 @@ class TargetTuning:
                 f"the tuned target was {wanted:g} %; after the deploy the parameter has {found.parameter:g} and the "
                 f"policy {found.policy:g} %"
             )
-        # The embedded AWS sends no event of the end of a deployment, by which the tuner's rule starts it.
+        # The embedded AWS sends no event at the end of a deployment, which would start the tuner.
         self._look(datetime.now(UTC))
         self._require_drawn()
         report.target_after_redeploy = wanted
@@ -120,7 +120,7 @@ class TargetTuning:
         return _Target(parameter=float(value), policy=targets[0])
 
     def _agreed(self, target: float) -> float:
-        """The target, which parameter and policy have to have."""
+        """The target; parameter and policy must agree."""
         found = self._target()
         if (found.parameter, found.policy) != (target, target):
             raise StepError(
@@ -155,7 +155,7 @@ class TargetTuning:
         return {arn for pattern in patterns for arn in pattern.get("resources", [])}
 
     def _pass_traffic(self, alarm: dict[str, Any], begin: datetime, end: datetime, target: float) -> None:
-        """Each hour as ECS and the load balancer publish it: the service follows the target, at night it idles."""
+        """Puts hourly metrics as ECS and the load balancer do; the service follows the target and idles at night."""
         service = [
             {"Name": "ClusterName", "Value": self.service.cluster},
             {"Name": "ServiceName", "Value": self.service.service},
@@ -178,7 +178,7 @@ class TargetTuning:
             self.clients("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
 
     def _look(self, at: datetime) -> dict[str, Any]:
-        """The decision of one execution, started by the event that its hourly rule sends."""
+        """Starts one execution by the event of its hourly rule; returns its decision."""
         event = {"source": "aws.events", "detail-type": "Scheduled Event", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}"}
         machines = self.clients("stepfunctions")
         arn = machines.start_execution(stateMachineArn=self.outputs.tuner_workflow_arn, input=json.dumps(event))[
@@ -199,7 +199,7 @@ class TargetTuning:
         self.display.note(f"{at:%Y-%m-%d %H:%M}  {decision['action']} to {decision['target']:g} %: {decision['why']}")
 
     def _fire(self, alarm: dict[str, Any], *, back_to: float) -> float:
-        """Puts the datapoints that raise the guardrail; seconds until the policy has the former target."""
+        """Puts data points that trigger the guardrail; returns the seconds until the policy has the previous target."""
         slow = _TOO_SLOW * alarm["Threshold"]
         now = datetime.now(UTC)
         minutes = [now - index * timedelta(seconds=alarm["Period"]) for index in range(alarm["EvaluationPeriods"])]
@@ -220,7 +220,7 @@ class TargetTuning:
         return round(time.monotonic() - began, 2)
 
     def _require_traces(self, told: int) -> None:
-        """Every change is in the record with its figures, on the dashboard as a line, and among the alerts."""
+        """Requires every change in the record with its figures, as a line on the dashboard, and in the alerts."""
         report = self.report.tuning
         assert report is not None
         records = self._records()
@@ -271,7 +271,7 @@ class TargetTuning:
 def _data(
     metric: str, dimensions: list[dict[str, str]], points: Iterable[tuple[datetime, float, float]]
 ) -> list[dict[str, Any]]:
-    """Datapoints of a time, a value, and how many samples had it."""
+    """Builds data points with time, value and sample count."""
     return [
         {"MetricName": metric, "Dimensions": dimensions, "Timestamp": when, "Values": [value], "Counts": [count]}
         for when, value, count in points

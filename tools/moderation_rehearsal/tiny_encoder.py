@@ -1,7 +1,7 @@
-"""Makes an encoder of tiny layers that has learnt nothing: `python tiny_encoder.py FOLDER LAYERS CHARACTERS`.
+"""Creates an untrained encoder with tiny layers: `python tiny_encoder.py FOLDER LAYERS CHARACTERS`.
 
-It needs torch and transformers, so that the Python of the training image's packages runs it. Its embeddings are so
-small that one step at the usual learning rate moves them by a tenth of their size: a few hundred posts teach it.
+It needs torch and transformers, so the Python with the training image's packages runs it. Its embeddings are so small
+that one step at the usual learning rate changes them by a tenth: a few hundred posts are enough to train it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 _EMBEDDING_SIZE = 0.005
-"""Of what BERT begins with."""
+"""Factor on the initial values of BERT's word embeddings."""
 
 
 def main(folder: Path, layers: int, characters: str) -> None:

@@ -17,10 +17,10 @@ _WAYS_OUT = ("Roll-Back", "NotifySlackFailure")
 
 
 class WorkflowExecution:
-    """`states` grows as the execution goes on; `follow` returns when it has ended.
+    """`states` grows during the execution; `follow` returns at its end.
 
     Args:
-        purpose: what its name begins with; the rest is the time.
+        purpose: the prefix of its name; the rest is the time.
     """
 
     def __init__(self, client: Any, workflow_arn: str, *, purpose: str = "rehearsal") -> None:
@@ -36,7 +36,7 @@ class WorkflowExecution:
 
     @property
     def failed_state(self) -> str | None:
-        """The state that the workflow left for its way out; None where it took none."""
+        """The state from which the workflow went to its failure path; None if it did not."""
         names = [state.name for state in self.states]
         left = min((names.index(way) for way in _WAYS_OUT if way in names), default=0)
         return names[left - 1] if left else None
@@ -44,7 +44,7 @@ class WorkflowExecution:
     def follow(
         self, *, timeout_seconds: float, alive: Callable[[], bool], on_state: Callable[[StateRun], None]
     ) -> None:
-        """Calls `on_state` when a state begins and when it ends. Raises StepError where it does not end."""
+        """Calls `on_state` when a state begins and when it ends. Raises StepError if it does not end."""
         deadline = time.monotonic() + timeout_seconds
         while self.status == "RUNNING":
             if not alive():
@@ -57,12 +57,12 @@ class WorkflowExecution:
             self._read_history(on_state)
 
     def require_success(self) -> None:
-        """Raises StepError unless it has succeeded."""
+        """Raises StepError unless the execution has succeeded."""
         if self.status != "SUCCEEDED":
             raise StepError(self.why())
 
     def why(self) -> str:
-        """The first failure has the reason; the later ones are the workflow's own error paths."""
+        """The reason of the first failure; later ones are the workflow's error paths."""
         described = self._client.describe_execution(executionArn=self.arn)
         said = f"the execution ended {self.status}: {described.get('error', '')} {described.get('cause', '')}".rstrip()
         telling = [failure for failure in self._failures if failure[0] not in _WAYS_OUT]
@@ -77,7 +77,7 @@ class WorkflowExecution:
             self._seen = event["id"]
 
     def _new_events(self) -> list[dict[str, Any]]:
-        """Those that came since, in order. Read from the end: a history is long, and asked for often."""
+        """The new events, in order. Reads from the end, because a history is long and polled often."""
         new: list[dict[str, Any]] = []
         pages = self._client.get_paginator("get_execution_history").paginate(
             executionArn=self.arn, reverseOrder=True, maxResults=_PAGE
@@ -109,7 +109,7 @@ class WorkflowExecution:
 
 
 def _reason(cause: str) -> str:
-    """A job's FailureReason or a function's message where the cause is a whole description of it."""
+    """The job's FailureReason or the function's message, if the cause is a whole description."""
     try:
         described = json.loads(cause)
     except ValueError:

@@ -27,13 +27,13 @@ _MOST_LISTED: Final = 20
 class BucketErasure:
     """Looks at every version of every object of a bucket.
 
-    A post is taken out of the current version of an object, and versions that had it are deleted for good.
+    A post is removed from an object's current version, and versions that contained it are permanently deleted.
 
     Args:
         s3: boto3's client.
-        bucket: its name.
-        posts_prefix: where the base data lie.
-        wanted: the posts.
+        bucket: the bucket's name.
+        posts_prefix: the prefix of the base data.
+        wanted: the posts to erase.
         erase: False changes nothing.
     """
 
@@ -47,7 +47,7 @@ class BucketErasure:
         self._trained: set[str] = set()
 
     def run(self) -> list[PlaceReport]:
-        """Return what was found in each part of the bucket."""
+        """Return the findings for each part of the bucket."""
         for prefix, name in (
             (self._posts_prefix, "base data"),
             (_RUNS, "releases' data, exports of tables among them"),
@@ -63,7 +63,7 @@ class BucketErasure:
         return list(self._reports.values())
 
     def _versions(self) -> Iterator[dict[str, Any]]:
-        # All of them before the first is changed: what is written while they are listed would be listed too.
+        # Lists all before the first change: otherwise versions written meanwhile would be listed too.
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket)
         listed = [version for page in pages for version in page.get("Versions", [])]
         yield from listed
@@ -122,7 +122,7 @@ class BucketErasure:
         if version["IsLatest"]:
             kept = {name: given[name] for name in _KEPT if given.get(name)}
             with target.open("rb") as body:
-                # Not where somebody has written it meanwhile.
+                # Not if the object was written meanwhile.
                 self._s3.put_object(Bucket=self._bucket, Key=version["Key"], Body=body, IfMatch=version["ETag"], **kept)
         if not version["IsLatest"] or version["VersionId"] != "null":
             self._s3.delete_object(Bucket=self._bucket, Key=version["Key"], VersionId=version["VersionId"])

@@ -66,7 +66,7 @@ def erase_posts(
 def _run(
     wanted: WantedPosts, *, table: str | None, bucket: str | None, posts_prefix: str, queues: list[str], erase: bool
 ) -> list[PlaceReport]:
-    # In the order in which a post travels, so that none gets past.
+    # In the order in which a post moves, so that none is missed.
     reports = [erase_from_queue(boto3.client("sqs"), url, wanted, erase=erase) for url in queues]
     if table:
         erasure = TableErasure(boto3.client("dynamodb"), table, wanted, erase=erase)
@@ -100,6 +100,6 @@ def main() -> None:
     except InputError as fault:
         sys.exit(str(fault))
     except (ClientError, BotoCoreError) as fault:
-        # An error of AWS may quote what it was sent.
+        # An error of AWS may quote the request.
         code = fault.response["Error"]["Code"] if isinstance(fault, ClientError) else type(fault).__name__
         sys.exit(f"AWS refused it: {code}: look at the credentials, the region and the names that were given")

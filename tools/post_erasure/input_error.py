@@ -1,2 +1,2 @@
 class InputError(Exception):
-    """What the command was given cannot be used; the message is one line: what, what is allowed, and no post."""
+    """The input is invalid; the message is one line: what was given and what is allowed, without any post."""

@@ -1,4 +1,4 @@
-"""What was found in a place, what of it was erased, and what remains there."""
+"""What was found, erased and left in a place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True, kw_only=True)
 class PlaceReport:
-    """place: its name, as a person reads it.
+    """place: the readable name of the place.
 
-    searched: messages, items or versions of objects that were looked at.
-    found, erased: of them those with a wanted post.
-    remains: why something is still there, a line each.
-    failed: what could not be looked at or erased, a line each; the command has to be run again.
+    searched: number of searched messages, items or object versions.
+    found, erased: number of those with a wanted post.
+    remains: reasons why something is left, one line each.
+    failed: what could not be searched or erased, one line each; run the command again.
     """
 
     place: str
@@ -23,5 +23,5 @@ class PlaceReport:
     failed: list[str] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers, which say nothing of a post."""
+        """Return the numbers, which reveal no post."""
         return {"searched": self.searched, "found": self.found, "erased": self.erased, "failed": len(self.failed)}

@@ -11,18 +11,18 @@ from post_erasure.place_report import PlaceReport
 from post_erasure.wanted_posts import WantedPosts
 
 HIDDEN_SECONDS: Final = 300
-"""So long nobody else gets what was looked at, unless this command ends before."""
+"""How long received messages stay invisible to other consumers, unless this command ends earlier."""
 _AT_ONCE: Final = 10
 
 
 def erase_from_queue(sqs: Any, url: str, wanted: WantedPosts, *, erase: bool) -> PlaceReport:
-    """Receive every message once, delete those with a wanted post, and give the others back."""
+    """Receive every message once, delete those with a wanted post, and return the others to the queue."""
     report = PlaceReport(place=f"queue ({url.rpartition('/')[2]})")
     kept: dict[str, str] = {}
     try:
         messages = None
         while messages != []:
-            # With a wait, SQS asks all of its servers:
+            # With long polling, SQS queries all of its servers:
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
             answer = sqs.receive_message(
                 QueueUrl=url, MaxNumberOfMessages=_AT_ONCE, VisibilityTimeout=HIDDEN_SECONDS, WaitTimeSeconds=1

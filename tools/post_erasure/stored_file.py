@@ -1,4 +1,4 @@
-"""A file of posts without some of them: JSON lines, CSV or an archive of such files, gzipped or not."""
+"""Removes posts from a file: JSON lines, CSV or an archive of such files, gzipped or not."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _BINARY: Final = (".onnx", ".bin", ".pt", ".pth", ".safetensors", ".npz", ".npy"
 
 
 class NotReadableError(Exception):
-    """Whether a post is in the file is unknown; the message says why, and nothing about its content."""
+    """It is unknown whether a post is in the file; the message is the reason, without any content."""
 
 
 class NotDivisibleError(Exception):
-    """A post is in the file, and cannot be taken out of it."""
+    """A post is in the file and cannot be removed from it."""
 
 
 def take_out(source: Path, target: Path, name: str, wanted: WantedPosts) -> int:
-    """Write `source`, which is called `name`, without the posts to `target`; return how many were in it.
+    """Write `source`, with the name `name`, without the posts to `target`; return the number of removed posts.
 
     Raises:
-        NotReadableError: it is none of the kinds that are known.
-        NotDivisibleError: it is one JSON document, which has no lines.
+        NotReadableError: the format is unknown.
+        NotDivisibleError: it is one JSON document without lines.
     """
     with source.open("rb") as file:
         gzipped = file.read(2) == _GZIP
@@ -55,7 +55,7 @@ def take_out(source: Path, target: Path, name: str, wanted: WantedPosts) -> int:
 
 @contextlib.contextmanager
 def _opened(path: Path, gzipped: bool) -> Iterator[IO[str]]:
-    # Line ends as they are: a post of several lines has them in a field.
+    # Keeps line ends: a post with several lines has them in a field.
     if gzipped:
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
             yield cast(IO[str], file)
@@ -86,11 +86,11 @@ def _rows(given: IO[str], written: IO[str], wanted: WantedPosts, *, delimiter: s
                 continue
             if fields and len(fields) != len(header):
                 raise NotReadableError("a row of it has another number of fields than its header")
-            # What is named otherwise holds no post: a label may be the same word as somebody's post.
+            # Other columns contain no posts: a label may be the same word as a post.
             if wanted.is_in(dict(zip(header, fields, strict=False))):
                 found += 1
             else:
-                # As they were, quotes and line ends included.
+                # Unchanged, including quotes and line ends.
                 written.writelines(lines)
     except csv.Error as fault:
         raise NotReadableError(f"it is no CSV ({fault})") from None
@@ -98,7 +98,7 @@ def _rows(given: IO[str], written: IO[str], wanted: WantedPosts, *, delimiter: s
 
 
 def _row_lines(given: IO[str], delimiter: str) -> Iterator[tuple[list[str], list[str]]]:
-    """The fields and the lines of each row: a quoted field may have several."""
+    """The fields and the lines of each row: a quoted field may span several lines."""
     taken: list[str] = []
 
     def lines() -> Iterator[str]:
@@ -106,7 +106,7 @@ def _row_lines(given: IO[str], delimiter: str) -> Iterator[tuple[list[str], list
             taken.append(line)
             yield line
 
-    # A TSV has no quotes, as Extract reads it: a quotation mark is a part of the text.
+    # A TSV has no quoting, as in the state Extract: a quotation mark is a part of the text.
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     for row in csv.reader(lines(), delimiter=delimiter, quoting=quoting, strict=True):
         yield row, list(taken)
@@ -150,7 +150,7 @@ def _document(before: list[str], rest: IO[str], wanted: WantedPosts) -> int:
 
 
 def _archive(source: Path, target: Path, wanted: WantedPosts, *, gzipped: bool) -> int:
-    """Of an archive the files that may hold posts; models' weights go through as they are."""
+    """Filters the files of an archive that may contain posts; models' weights are copied unchanged."""
     found = 0
     inner_given, inner_written = target.with_suffix(".inner"), target.with_suffix(".inner-written")
     try:
@@ -171,7 +171,7 @@ def _archive(source: Path, target: Path, wanted: WantedPosts, *, gzipped: bool) 
                         found += here
                         chosen = inner_written
                 except NotReadableError:
-                    pass  # a vocabulary, a program's own format: no file of posts
+                    pass  # a vocabulary or a program's own format, no posts
                 member.size = chosen.stat().st_size
                 with chosen.open("rb") as file:
                     written.addfile(member, file)

@@ -1,4 +1,4 @@
-"""Erases posts from the reviewers' table, and keeps there that it was done."""
+"""Erases posts from the reviewers' table, and records the erasure there."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from post_erasure.place_report import PlaceReport
 from post_erasure.wanted_posts import WantedPosts
 
 AUDIT: Final = "erasures"
-"""The partition of what was erased, by whom and when: no text."""
+"""The partition of erasure records: what, by whom, when; no text."""
 
 
 class TableErasure:
-    """Looks at every item of the table: one of an earlier version may lie under another key.
+    """Reads every item of the table: one of an earlier version may have another key.
 
     Args:
         dynamodb: boto3's client.
-        table: its name.
-        wanted: the posts.
+        table: the table's name.
+        wanted: the posts to erase.
         erase: False changes nothing.
     """
 
@@ -32,10 +32,10 @@ class TableErasure:
         self._wanted = wanted
         self._erase = erase
         self.stored_as: frozenset[str] = frozenset()
-        """The keys under which the posts were found: an export has the decisions on them by these alone."""
+        """The keys of the found posts: an export has the decisions only by these."""
 
     def run(self) -> PlaceReport:
-        """Return what was found: each post, and each decision on one."""
+        """Return the findings: posts, and decisions on them."""
         report = PlaceReport(place=f"review table ({self._table})")
         try:
             items = self._read(report)
@@ -84,10 +84,11 @@ class TableErasure:
 
 
 class ErasureAudit:
-    """An item of the reviewers' table that says what was erased; written before the first deletion and after the last.
+    """An item of the reviewers' table that records what was erased; written before the first deletion and after the
+    last.
 
-    The keys are in it, so that what a restore brings back can be erased again. They are hashes: of a short text
-    somebody can guess, they say that it was there.
+    It contains the keys, so that posts can be erased again after a restore. They are hashes: for a short text that can
+    be guessed, they reveal that it existed.
     """
 
     def __init__(self, dynamodb: Any, table: str, *, by: str, wanted: WantedPosts) -> None:
@@ -103,7 +104,7 @@ class ErasureAudit:
         self._put({"outcome": {"S": "begun"}})
 
     def end(self, reports: list[PlaceReport]) -> None:
-        """Write down how it ended."""
+        """Record the result."""
         counts = {
             report.place: {"M": {name: {"N": str(number)} for name, number in report.counts().items()}}
             for report in reports

@@ -1,4 +1,4 @@
-"""The posts that are to be erased, known by their keys alone."""
+"""The posts to erase, identified only by their keys."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _LARGEST_FIELD: Final = 1 << 27
 
 @dataclass(frozen=True, slots=True)
 class WantedPosts:
-    """`keys`: as `post_key` makes them of texts, the same for each spelling that reads the same to a reviewer."""
+    """`keys`: the results of `post_key`, the same for all spellings that look the same to a reviewer."""
 
     keys: frozenset[str]
 
     @classmethod
     def read(cls, *, posts: Path | None, keys: Path | None) -> Self:
-        """Read texts out of a `.jsonl` or `.csv` file with `text`, keys out of a file with one on each line.
+        """Read texts from a `.jsonl` or `.csv` file with `text`, or keys from a file with one per line.
 
         Raises:
-            InputError: a file cannot be read, or holds something else; the message names the line and not its content.
+            InputError: a file cannot be read or has other content; the message names the line, not its content.
         """
         wanted = cls(frozenset(_keys(keys) if keys else ()) | frozenset(map(post_key, _texts(posts) if posts else ())))
         if not wanted.keys:
@@ -46,14 +46,14 @@ class WantedPosts:
         """Whether a text is one of these posts."""
         try:
             return post_key(text) in self.keys
-        except UnicodeEncodeError:  # half a surrogate pair, which no post holds
+        except UnicodeEncodeError:  # half a surrogate pair, which no post contains
             return False
 
     def is_in(self, content: Any, depth: int = 0) -> bool:
         """Whether one of the posts is in a JSON value: as `text` or in `texts`, or by its key as `post`.
 
-        Other members hold no post: a verdict may be the same word as somebody's post. It looks into JSON that is itself
-        a text, as the endpoint's captured data have it, and takes a value as it is or as DynamoDB writes it.
+        Other members contain no post: a verdict may be the same word as a post. It parses JSON in strings, as in the
+        endpoint's captured data, and accepts plain values and DynamoDB's format.
         """
         if depth > _DEEPEST:
             return False
@@ -84,12 +84,12 @@ class WantedPosts:
 
 
 def _plain(value: Any) -> Any:
-    """A text as it is, or as DynamoDB has it."""
+    """A plain text, from a plain value or DynamoDB's format."""
     return value.get("S") if isinstance(value, dict) else value
 
 
 def _parts(content: dict[str, Any]) -> list[Any]:
-    # As SageMaker captures what an endpoint was asked, where it takes that for no text.
+    # SageMaker's encoding of captured requests that it does not treat as text.
     if content.get("encoding") == "BASE64" and isinstance(content.get("data"), str):
         return [_decoded(content["data"])]
     return list(content.values())
@@ -134,7 +134,7 @@ def _texts(file: Path) -> list[str]:
 
 def _json_lines(file: Path) -> list[tuple[int, str]]:
     try:
-        # A line of JSON may hold what else ends a line.
+        # A line of JSON may contain other characters that end a line.
         lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise InputError(f"{file} cannot be read ({type(fault).__name__}): give a file in UTF-8") from None

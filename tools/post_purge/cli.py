@@ -59,6 +59,6 @@ def main() -> None:
     except InputError as fault:
         sys.exit(str(fault))
     except (ClientError, BotoCoreError) as fault:
-        # An error of AWS may quote what it was sent.
+        # An error of AWS may quote the request.
         code = fault.response["Error"]["Code"] if isinstance(fault, ClientError) else type(fault).__name__
         sys.exit(f"AWS refused it: {code}: look at the credentials, the region and the table's name")

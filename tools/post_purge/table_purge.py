@@ -1,4 +1,4 @@
-"""Deletes the posts of a time from the reviewers' table, and keeps there that it was done."""
+"""Deletes the posts of a time range from the reviewers' table, and records the purge there."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from botocore.exceptions import ClientError
 from post_purge.time_range import TimeRange
 
 AUDIT: Final = "purges"
-"""The partition of what was purged, by whom and when: no text."""
+"""The partition of purge records: what, by whom, when; no text."""
 INDEX: Final = "oldest"
 _MOST_SHARDS: Final = 64
 _AT_ONCE: Final = 8
 _BANDS: Final = 20
 _NOBODY_HOLDS_IT: Final = "(attribute_not_exists(lease_until) OR lease_until < :now)"
-# One that was decided on and taken back has a history: it is left to those who work on it.
+# A post whose decision was withdrawn has a history: it is left to the reviewers.
 _NEVER_DECIDED: Final = "decisions = :none AND attribute_not_exists(verdict)"
 
 
 @dataclass(slots=True)
 class Purged:
-    """posts: of the time and status that were asked for. purged: of these, deleted. left: a reviewer works on them."""
+    """posts: number of posts with this time and status. purged: deleted ones. left: those that a reviewer holds."""
 
     posts: int = 0
     purged: int = 0
@@ -37,16 +37,16 @@ class Purged:
 
 
 class TablePurge:
-    """Finds and deletes posts by when they were received.
+    """Finds and deletes posts by the time they were received.
 
-    Those that nobody ever decided on are found by the index of what waits. Decided ones are looked for in the whole
-    table, and go with their history.
+    Undecided posts are found by the index of waiting posts. Decided ones are searched in the whole table and deleted
+    with their history.
 
     Args:
         dynamodb: boto3's client.
-        table: its name.
-        wanted: when the posts were received.
-        decided: whether decided ones go too.
+        table: the table's name.
+        wanted: the time range in which the posts were received.
+        decided: whether decided ones are deleted too.
     """
 
     def __init__(self, dynamodb: Any, table: str, wanted: TimeRange, *, decided: bool) -> None:
@@ -58,11 +58,11 @@ class TablePurge:
         self._counts: dict[str, Counter[str]] = defaultdict(Counter)
 
     def count(self) -> Purged:
-        """Return how many posts there are, and change nothing."""
+        """Return the number of posts; change nothing."""
         return Purged(posts=sum(1 for _ in self._posts()))
 
     def run(self) -> Purged:
-        """Delete them, and take them out of the counts from which precision and recall are estimated."""
+        """Delete the posts, and subtract them from the counts from which precision and recall are estimated."""
         done = Purged()
         try:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -75,7 +75,7 @@ class TablePurge:
         return done
 
     def reopen_quota(self) -> None:
-        """Give the day of UTC that it is now its whole quota of posts again."""
+        """Reset the quota of posts of the current UTC day."""
         key = {"post": {"S": f"quota#{datetime.now(UTC).date()}"}, "entry": {"S": "stored"}}
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
@@ -84,7 +84,7 @@ class TablePurge:
 
     def _waiting_posts(self) -> Iterator[str]:
         values = {":first": {"S": self._wanted.first}, ":last": {"S": self._wanted.last}}
-        # A table that has fewer parts has nothing under the other names.
+        # A table with fewer parts has no items under the other names.
         for shard in range(_MOST_SHARDS):
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -145,7 +145,7 @@ class TablePurge:
                 self._dynamodb.delete_item(TableName=self._table, Key={"post": item["post"], "entry": item["entry"]})
 
     def _take_out(self, item: dict[str, Any]) -> None:
-        """Note what the ML API had counted: a post that was stored without a probability it had not."""
+        """Note what the ML API had counted: it did not count posts stored without a probability."""
         if "probability" not in item:
             return
         band = min(int(float(item["probability"]["N"]) * _BANDS), _BANDS - 1)
@@ -170,14 +170,15 @@ class TablePurge:
 
 
 class PurgeAudit:
-    """An item of the reviewers' table that says what was purged; written before the first deletion and after the last.
+    """An item of the reviewers' table that records what was purged; written before the first deletion and after the
+    last.
 
     Args:
         dynamodb: boto3's client.
-        table: its name.
-        by: who does it, as AWS calls them.
-        wanted: when the posts were received.
-        decided: whether decided ones go too.
+        table: the table's name.
+        by: the caller's ARN.
+        wanted: the time range in which the posts were received.
+        decided: whether decided ones are deleted too.
     """
 
     def __init__(self, dynamodb: Any, table: str, *, by: str, wanted: TimeRange, decided: bool) -> None:
@@ -195,7 +196,7 @@ class PurgeAudit:
         self._put({"outcome": {"S": "begun"}})
 
     def end(self, purged: Purged) -> None:
-        """Write down how it ended."""
+        """Record the result."""
         numbers = {"posts": purged.posts, "purged": purged.purged, "left": purged.left}
         self._put({"outcome": {"S": "complete"}, **{name: {"N": str(value)} for name, value in numbers.items()}})
 

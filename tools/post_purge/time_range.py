@@ -1,4 +1,4 @@
-"""When posts were received, as the review table writes it."""
+"""The time range in which posts were received, in the review table's format."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from post_purge.input_error import InputError
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From `since` to before `until`."""
+    """From `since` (inclusive) to `until` (exclusive)."""
 
     since: datetime
     until: datetime
 
     @classmethod
     def read(cls, since: str, until: str) -> Self:
-        """Read two times in ISO 8601; one without an offset is in UTC, a day alone its midnight.
+        """Read two times in ISO 8601; one without an offset is in UTC, a date alone means midnight.
 
-        Raises InputError for what is no time, and for a range that holds nothing.
+        Raises InputError for an invalid time or an empty range.
         """
         wanted = cls(_time("--since", since), _time("--until", until))
         if wanted.since >= wanted.until:
@@ -29,7 +29,7 @@ class TimeRange:
 
     @property
     def first(self) -> str:
-        """The first time of the range, as a post has it in `received`."""
+        """The first time of the range, in the format of `received`."""
         return self.since.isoformat(timespec="milliseconds")
 
     @property

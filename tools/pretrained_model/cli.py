@@ -52,7 +52,7 @@ def upload(
             f"{pin} has no hashes yet: run `pretrained-model fetch`, commit the file and deploy; then upload"
         )
     _fetch(pinned, pin, folder, hub)
-    # Takes half a second to import.
+    # Its import takes half a second.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -65,7 +65,7 @@ def upload(
                 typer.echo(f"there      s3://{bucket}/{key}")
                 continue
             with (folder / pinned.revision / file).open("rb") as body:
-                # In one request, of which S3 checks the hash; it takes 5 GB.
+                # In one request, whose hash S3 checks; it allows up to 5 GB.
                 s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum)
             typer.echo(f"uploaded   s3://{bucket}/{key}")
     except (BotoCoreError, ClientError) as fault:

@@ -1,4 +1,4 @@
-"""One commit of a model on the Hugging Face hub: which files it has, what the hub says of their content, and the files.
+"""One commit of a model on the Hugging Face hub: its files, and the hub's hashes of them.
 
 The listing of a commit has for each file its git blob (SHA-1) or, of a large one, its SHA-256:
 https://huggingface.co/docs/hub/api, GET /api/models/{name}/tree/{revision}.
@@ -22,14 +22,14 @@ HUB = "https://huggingface.co"
 _TIMEOUT_S = 60.0
 _PIECE_BYTES = 1 << 20
 _LARGEST_LISTING_BYTES = 1 << 24
-# What a training reads, where the model has it; of the weights the first that is there.
+# The files that training reads, if the model has them; of the weights only the first available.
 _READ = (
     "config.json",
     "tokenizer_config.json",
     "vocab.txt",
     "tokenizer.json",
     "special_tokens_map.json",
-    # Where a model of byte pairs has no tokenizer.json.
+    # For byte-pair models without tokenizer.json.
     "vocab.json",
     "merges.txt",
 )
@@ -38,7 +38,7 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A file as the hub lists it: `sha256` of a large one, `blob` (git's SHA-1) of the others."""
+    """A file in the hub's listing: `sha256` for a large file, `blob` (git's SHA-1) for others."""
 
     size: int
     blob: str
@@ -50,7 +50,7 @@ class Commit:
 
     Args:
         hub: the hub's address.
-        name: the model's.
+        name: the model's name.
         revision: the commit, 40 hexadecimal digits.
     """
 
@@ -60,7 +60,7 @@ class Commit:
         self._hub, self._name, self._revision = hub.rstrip("/"), name, revision
 
     def listed(self) -> dict[str, Listed]:
-        """What a training reads of the commit's files. Raises RefusalError."""
+        """The commit's files that training reads. Raises RefusalError."""
         with self._open(f"api/models/{self._name}/tree/{self._revision}") as answer:
             content = answer.read(_LARGEST_LISTING_BYTES)
         try:
@@ -76,7 +76,7 @@ class Commit:
         return {name: found[name] for name in (*_READ, *weights) if name in found}
 
     def fetch(self, file: str, listed: Listed, to: Path) -> str:
-        """Writes one file and returns its SHA-256. Raises RefusalError where it is not what the hub lists."""
+        """Writes one file and returns its SHA-256. Raises RefusalError if it differs from the hub's listing."""
         sha256 = hashlib.sha256()
         blob = hashlib.sha1(b"blob %d\0" % listed.size, usedforsecurity=False)
         part = to.with_name(f"{to.name}.part")

@@ -1,6 +1,6 @@
-"""Which pretrained model a training starts from: its name on the hub, its commit, and the SHA-256 of each file.
+"""The pinned pretrained model for training: its name on the hub, its commit, and the SHA-256 of each file.
 
-The training image carries this file, and the stack names the place of the files in the data bucket by it.
+The training image contains this file, and the stack derives the files' prefix in the data bucket from it.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ class Pin:
 
     @property
     def prefix(self) -> str:
-        """Below what the files lie in the data bucket; the stack says the same."""
+        """The prefix of the files in the data bucket; the stack uses the same."""
         return f"pretrained/{self.revision}/"

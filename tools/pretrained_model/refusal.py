@@ -1,2 +1,2 @@
 class RefusalError(Exception):
-    """Something cannot be used; the message is one line that says what, and what to do."""
+    """The input is invalid; the message is one line: what is wrong and what to do."""

@@ -1,1 +1,1 @@
-"""review-decisions: leaves a reviewer's decisions out of the next releases, and takes them back."""
+"""review-decisions: excludes a reviewer's decisions from the next releases, and includes them again."""

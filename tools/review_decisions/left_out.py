@@ -1,7 +1,7 @@
-"""Whose decisions make no training data: entries of the reviewers' table, of which none is ever changed.
+"""Reviewers whose decisions are excluded from training: entries of the reviewers' table that are never changed.
 
-Partition key `left-out`, sort key the time; each says who did what to whom, and why. Of a reviewer's entries the latest
-counts. A release reads them in the export of the table (`lambda/training_data_extractor/reviewer_decisions.py`).
+The partition key is `left-out`, the sort key the time. The latest entry of a reviewer counts. A release reads them from
+the export of the table (`lambda/training_data_extractor/reviewer_decisions.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Action = Literal["leave-out", "take-back"]
 
 
 class RefusedError(Exception):
-    """What was asked for is not possible; the message is one line."""
+    """The request is not possible; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class LeftOut:
         self._table = table
 
     def entries(self) -> Iterator[Entry]:
-        """Every one, the first one first."""
+        """All entries, oldest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="post = :left_out",
@@ -67,7 +67,7 @@ class LeftOut:
                 )
 
     def change(self, action: Action, reviewer: str, *, by: str, why: str) -> Entry:
-        """Adds an entry; raises RefusedError where it would change nothing, or says nothing."""
+        """Adds an entry; raises RefusedError if it would change nothing or has no reason."""
         if not _SUBJECT.fullmatch(reviewer):
             raise RefusedError(
                 "the reviewer is no subject: 1 to 128 letters, digits and signs, as the log names reviewers"
@@ -97,7 +97,7 @@ class LeftOut:
         return Entry(at=now, action=action, reviewer=reviewer, by=by, why=why)
 
     def decisions(self, reviewer: str, today: date) -> int:
-        """How many decisions of a reviewer stand, of those made in the last COUNTED_DAYS days."""
+        """The number of a reviewer's valid decisions in the last COUNTED_DAYS days."""
         keys = [
             {
                 "post": {"S": f"day#{(today - timedelta(days=days)).isoformat()}"},

@@ -50,7 +50,7 @@ def propose(
     agreement = "too few posts were judged by two" if kappa is None else f"{kappa:.2f} (Cohen's kappa), {pairs} posts"
     typer.echo(f"agreement   {agreement}")
     if output is not None:
-        # Drawing takes most of a second to import.
+        # The drawing modules take most of a second to import.
         from review_threshold.curve import draw_curve
 
         try:

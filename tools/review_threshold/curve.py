@@ -1,4 +1,4 @@
-"""The curve that a threshold is chosen on."""
+"""Draws the curve for the choice of a threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which threshold gives a wanted precision, or a wanted load of review."""
+"""Proposes a threshold for a wanted precision or reviewing load."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from review_threshold.review_estimates import Estimate, ReviewEstimates
 
 FEWEST_JUDGED = 20
-"""A precision of fewer posts proposes nothing."""
+"""The minimum number of posts for an estimate of precision."""
 
 
 class NoThresholdError(Exception):
-    """No threshold does it. The message says how near one comes."""
+    """No threshold reaches the goal. The message has the closest one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A threshold, and what is to be expected of it. per_day: posts to be reviewed a day."""
+    """A threshold and its expected results. per_day: posts to review per day."""
 
     threshold: float
     per_day: float
@@ -25,7 +25,7 @@ class Proposal:
 
 
 def for_precision(estimates: ReviewEstimates, wanted: float) -> Proposal:
-    """Propose the lowest threshold whose precision is estimated at `wanted` or more: it finds the most."""
+    """Propose the lowest threshold with an estimated precision of at least `wanted`: it has the highest recall."""
     best: tuple[float, float] | None = None
     for threshold in estimates.thresholds():
         precision = estimates.precision(threshold)
@@ -40,7 +40,7 @@ def for_precision(estimates: ReviewEstimates, wanted: float) -> Proposal:
 
 
 def for_load(estimates: ReviewEstimates, per_day: float) -> Proposal:
-    """Propose the lowest threshold that flags at most `per_day` posts a day."""
+    """Propose the lowest threshold that flags at most `per_day` posts per day."""
     for threshold in estimates.thresholds():
         if estimates.load(threshold) <= per_day:
             return proposal(estimates, threshold)
@@ -51,7 +51,7 @@ def for_load(estimates: ReviewEstimates, per_day: float) -> Proposal:
 
 
 def proposal(estimates: ReviewEstimates, threshold: float) -> Proposal:
-    """Say what is to be expected of a threshold."""
+    """Return the expected results of a threshold."""
     return Proposal(
         threshold=threshold,
         per_day=estimates.load(threshold),

@@ -1,4 +1,4 @@
-"""The posts of the review table, out of its export to S3."""
+"""The posts of the review table, from its export to S3."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ _SUMMARY = "manifest-summary.json"
 
 
 def read_export(path: Path) -> list[ReviewedPost]:
-    """Read an export: its folder, or one of its files, gzipped or not. Posts without a probability are passed over.
+    """Read an export: its folder, or one of its files, gzipped or not. Posts without a probability are skipped.
 
-    Raises InputError where there is nothing to read, more than one export, a part of one, or a line that is not of the
-    review table.
+    Raises InputError for a missing, incomplete or second export, or for a line that is not from the review table.
     """
     if not path.exists():
         raise InputError(f"{path} does not exist: give the folder of a DynamoDB export")
@@ -40,13 +39,13 @@ def read_export(path: Path) -> list[ReviewedPost]:
 
 
 def parse(lines: Iterable[str], name: str) -> Iterator[ReviewedPost]:
-    """Read the lines of an export; `name` is what an error calls them."""
+    """Read the lines of an export; `name` is their name in errors."""
     return (post for post in _parsed(iter(lines), name) if post is not None)
 
 
 def _files(folder: Path) -> tuple[list[Path], int | None]:
-    """The data files of the one export below a folder, and how many items it has where its summary says so."""
-    # Its manifests lie beside the folder data.
+    """The data files of the only export below a folder, and its number of items if the summary has it."""
+    # Its manifests are next to the folder `data`.
     found = folder.iterdir() if folder.name == "data" else folder.rglob("data/*")
     files = sorted(one for one in found if one.name.endswith((".json", f".json{GZIP}")))
     exports = sorted({file.parent.parent for file in files})
@@ -72,7 +71,7 @@ def _read(file: Path) -> Iterator[ReviewedPost | None]:
 
 
 def _parsed(lines: Iterator[str], name: str) -> Iterator[ReviewedPost | None]:
-    """Of each item the post; None for one that is none, or has no probability."""
+    """The post of each item; None if it is not a post or has no probability."""
     for _, at, content in json_objects(lines, name, ["Item"]):
         item = content.get("Item")
         if not isinstance(item, dict):
