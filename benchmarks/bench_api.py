@@ -1,8 +1,8 @@
-"""Measures what the ML API adds to the endpoint's own time, at a steady number of requests a second.
+"""Measures the latency that the ML API adds to the endpoint's, at a constant number of requests per second.
 
-A stub endpoint answers after a fixed time. Requests leave at fixed moments, whether or not earlier ones have been
-answered, and alternate between the API and the stub itself, so that both see the same machine. Run it with
-`python benchmarks/bench_api.py`; `--api FOLDER` adds another version of container/api, interleaved too.
+A stub endpoint answers after a fixed time. Requests are sent at fixed times, whether or not earlier ones have been
+answered, and alternate between the API and the stub itself, so that both see the same machine. Run it with `python
+benchmarks/bench_api.py`; `--api FOLDER` adds another version of container/api, interleaved too.
 """
 
 import argparse
@@ -52,7 +52,7 @@ async def serve_stub(port: int, endpoint_seconds: float) -> None:
             writer.write(head.encode() + body)
 
     def quietly(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        """A client that hangs up ends its connection, nothing more."""
+        """Ignores clients that disconnect."""
 
     asyncio.get_running_loop().set_exception_handler(quietly)
     await (await asyncio.start_server(answer, "127.0.0.1", port)).serve_forever()
@@ -99,7 +99,7 @@ def cpu_seconds(parent: int) -> float:
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = status.read_text().rpartition(") ")[2].split()
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process ended meanwhile
             continue
         if parent in (int(status.parent.name), int(fields[1])):
             ticks += int(fields[11]) + int(fields[12])
@@ -107,7 +107,7 @@ def cpu_seconds(parent: int) -> float:
 
 
 class Client:
-    """Posts to one address over kept-alive connections, one a thread, and keeps each answer's milliseconds."""
+    """Sends posts over keep-alive connections, one per thread; records the latency of each answer in milliseconds."""
 
     def __init__(self, port: int, path: str) -> None:
         self.milliseconds: list[float] = []
@@ -132,7 +132,7 @@ class Client:
 
 
 def drive(clients: list[Client], rate: float, requests: int) -> None:
-    """Send `requests` to each client, `rate` a second to each, in turn."""
+    """Send `requests` with each client in turn, `rate` per second each."""
     turns = cycle(clients)
     total = requests * len(clients)
     with ThreadPoolExecutor(16) as threads, Progress(console=Console(stderr=True), transient=True) as progress:
@@ -165,7 +165,7 @@ def main() -> None:
     with ExitStack() as stack:
         stub = free_port()
         own = ["--serve-stub", str(stub), "--endpoint-ms", str(arguments.endpoint_ms)]
-        # A stub that is told to stop has nothing to finish.
+        # The stub has nothing to finish when it is stopped.
         stack.enter_context(running([sys.executable, __file__, *own], stub, stderr=subprocess.DEVNULL))
         clients = {"endpoint alone": Client(stub, ENDPOINT_PATH)}
         processes = {}

@@ -1,6 +1,6 @@
-"""Measures `fargate-capacity`: the published story on real traffic, and how fast a year is replayed.
+"""Measures `fargate-capacity`: the published example on real traffic, and the time to replay a year.
 
-The traffic is not part of the project: what needs it is skipped, loudly, where it is absent. Run it with
+The traffic is not part of the project: parts that need it are skipped with a message if it is missing. Run it with
 `make bench-capacity`.
 """
 
@@ -48,7 +48,7 @@ from fargate_capacity.traffic.trace_csv import CsvColumns, read_trace
 PROJECT = Path(__file__).parents[1]
 YEAR = 525_600
 LIMIT = Guardrail(latency_seconds=0.5)
-# 10 ms of one vCPU a request make the trace's mean two vCPUs, its peak 38.
+# With 10 ms of one vCPU per request, the trace needs two vCPUs on average and 38 at its peak.
 MODEL = ServiceModel(
     vcpus=1,
     cpu_seconds=0.010,
@@ -68,13 +68,13 @@ UNTUNED = Setting(
 )
 
 
-# The World Cup's mean, which other traffic is rescaled to.
+# The World Cup trace's mean, to which other traffic is rescaled.
 MEAN_REQUESTS = 10_800.0
-# 95 % of the 80 % from where tasks are added / the 1.1 of the hottest task.
+# 95 % of the 80 % at which tasks are added, divided by the hottest task's ratio of 1.1.
 CEILING = 69
 
 
-# Of a trace: floors are chosen on it.
+# The share of a trace on which floors are chosen.
 SEARCHED = 0.6
 BALANCER = "nab_elb_request_count_8c0756.csv"
 REACTIVE = Grid(
@@ -111,7 +111,7 @@ TRAFFIC = (
 
 
 def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dict[str, object] | None:
-    """The published story on one trace."""
+    """The published example on one trace."""
     path = folder / traffic.file
     if not path.exists():
         console.print(f"[bold yellow]SKIPPED[/]: {traffic.name}: no {path}", soft_wrap=True)
@@ -127,7 +127,7 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
     tried = candidates(
         UNTUNED,
         Grid(
-            # Half points where it is decided: 75.5 % costs less than 75 %, which whole points stop at.
+            # Steps of half a point near the optimum: 75.5 % costs less than 75 %, where whole points would stop.
             targets=[30, 40, 50, 60, 65, *(half / 2 for half in range(140, 160))],
             spike_thresholds=[80, 95, 98],
             spike_tasks=[3, 6, 8, 10],
@@ -202,7 +202,9 @@ def story(traffic: Traffic, folder: Path, console: Console, *, jobs: int) -> dic
 
 
 def floors(console: Console, folder: Path, cases: Path, *, jobs: int) -> list[dict[str, object]]:
-    """Safe, best reactive, a floor beside it, and perfect foresight, on the part of each trace that chose nothing."""
+    """The safe and the best reactive setting, a floor added to it, and perfect foresight, on the held-out part of each
+    trace.
+    """
     table = Table(
         title=f"Forecast floors, on the last {1 - SEARCHED:.0%} of each trace; chosen on the first {SEARCHED:.0%}",
         title_justify="left",
@@ -273,7 +275,7 @@ def floors(console: Console, folder: Path, cases: Path, *, jobs: int) -> list[di
 
 
 def floor_traffic(console: Console, folder: Path, cases: Path, made: Path) -> Iterator[tuple[str, Path, CsvColumns]]:
-    """Real traffic, and made-up traffic with a known truth, where they are there."""
+    """Real traffic, and synthetic traffic with a known truth, if available."""
     for traffic in TRAFFIC:
         if (folder / traffic.file).exists():
             yield traffic.name.partition(",")[0], folder / traffic.file, traffic.columns
@@ -289,14 +291,14 @@ def floor_traffic(console: Console, folder: Path, cases: Path, made: Path) -> It
 
 
 def rescaled(trace: Trace) -> Trace:
-    """As much traffic as the World Cup has on average."""
+    """The traffic rescaled to the World Cup trace's mean."""
     requests = np.concatenate(list(trace.blocks()))
     factor = MEAN_REQUESTS / float(np.nanmean(requests))
     return Trace.of([requests * factor], name=trace.name, start=trace.start, gaps=trace.gaps)
 
 
 def step_cooldowns(console: Console, scenario: Scenario, trace: Trace) -> list[dict[str, float]]:
-    """What a longer cooldown of the step costs on real traffic: at 120 s a step feeds itself where tasks start hot."""
+    """The cost of a longer step cooldown on real traffic: at 120 s tasks that start hot trigger further steps."""
     table = Table(title="The step's cooldown, at a target of 60 %", title_justify="left")
     for name in ("cooldown", "task-hours", "breach minutes", "alarms"):
         table.add_column(name, justify="right")
@@ -314,7 +316,7 @@ def step_cooldowns(console: Console, scenario: Scenario, trace: Trace) -> list[d
 
 
 def short(setting: Setting) -> str:
-    """A setting in a cell."""
+    """A short description of a setting."""
     spike = setting.spikes[0]
     tracking = next(policy for policy in setting.policies if isinstance(policy, TargetTracking))
     often = " every 20 s" if tracking.metric is Metric.CPU_AVERAGE_HIGH_RESOLUTION else ""
@@ -331,7 +333,7 @@ def verdict(console: Console, what: str, value: float, most: float) -> None:
 
 
 def generated(minutes: int, *, seed: int = 1998) -> Trace:
-    """Days, weeks and spikes; generated a week at a time, so that a decade takes no more memory than a week."""
+    """Days, weeks and spikes; generated week by week, so that a decade needs no more memory than a week."""
     chance = np.random.default_rng(seed)
 
     def week(begin: int) -> np.ndarray:
@@ -347,7 +349,7 @@ def generated(minutes: int, *, seed: int = 1998) -> Trace:
 
 
 def speed(console: Console, *, runs: int, jobs: int) -> dict[str, object]:
-    """How fast a year is replayed, and 120 candidates of it."""
+    """The time to replay a year, and 120 candidates on it."""
     trace = generated(YEAR)
     scenario = Scenario(model=ServiceModel(**{**asdict(MODEL), "cpu_seconds": 0.1}), guardrail=LIMIT)
     year = trace.block(0, YEAR)
@@ -359,7 +361,7 @@ def speed(console: Console, *, runs: int, jobs: int) -> dict[str, object]:
         return time.perf_counter() - begun, time.process_time() - processor, replay
 
     table = Table(title=f"A year of minutes, {runs} runs after warm-up", title_justify="left")
-    # The time of the processors tells what it would take where nobody else used them.
+    # CPU time is independent of other load on the machine.
     for name in ("", "median", "least", "processor time, least"):
         table.add_column(name, justify="right" if name else "left")
     plain_s, _, plain = one(is_compiled=False)
@@ -431,7 +433,7 @@ def memory(console: Console) -> dict[str, float]:
 
 
 def replay_years(years: int) -> float:
-    """Replays so many years and returns the peak of this process, MiB."""
+    """Replays this many years and returns the peak memory of this process, MiB."""
     trace = generated(years * YEAR)
     scenario = Scenario(model=ServiceModel(**{**asdict(MODEL), "cpu_seconds": 0.1}), guardrail=LIMIT)
     simulation: Simulation = simulate(scenario, UNTUNED, trace, draws=True)
@@ -463,7 +465,7 @@ def main() -> None:
     console.print(f"load of this machine before it began: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     report: dict[str, object] = {}
     if given.only in (None, "speed"):
-        # First, so that compiling is timed too.
+        # It runs first, so that compiling is timed too.
         report |= {"speed": speed(console, runs=given.runs, jobs=given.jobs), "memory": memory(console)}
     if given.only in (None, "stories"):
         report["stories"] = [story(traffic, given.data, console, jobs=given.jobs) for traffic in TRAFFIC]

@@ -1,6 +1,6 @@
 """How often the release gate refuses a model that is as good as the current one, or worse: `make bench-gate`.
 
-Scores of both models are normal and correlate, as those of two models of nearly the same data do.
+Scores of both models are normal and correlated, like those of two models trained on nearly the same data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FALLS = (0.0, 0.03, 0.05, 0.10)
 
 
 def refused(violations: int, fall: float, *, runs: int, correlation: float) -> tuple[float, float]:
-    """The share of runs that the gate refuses, and that the difference alone would."""
+    """The share of runs that the gate refuses, and that a test of only the difference would refuse."""
     chance = np.random.default_rng(violations)
     labels = [1] * violations + [0] * (5 * violations)
     by_gate = by_difference = 0

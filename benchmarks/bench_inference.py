@@ -1,16 +1,15 @@
 """Times the inference image's programs against the original's way and against ONNX Runtime alone, on the same cores.
 
 A BERT-base with random weights, and a student of it, each alone and behind a first stage that answers `--share` of the
-posts, answer posts of 20 to 200 tokens (median 60). The ways take turns (A B A B), a few
-posts each, so that whatever else the machine does meets all of them; each turn begins with a post that is not timed,
-since what the turn before left on the cores and in their caches is not this way's. Read the ratios, not the
-milliseconds, and on a machine that is busy otherwise the CPU time alone, since two threads that work on one post wait
-for the slower. Ours is timed over HTTP, through nginx, with tokenising and what little the client does; the others in
-their process, the model's call alone, one post at a time whatever the number of clients.
+posts, answer posts of 20 to 200 tokens (median 60). The ways alternate (A B A B), a few posts each, so that other load
+on the machine affects all of them. Each turn begins with an untimed post, which warms the caches. Compare the ratios,
+not the milliseconds. On a busy machine compare only the CPU time, since two threads that work on one post wait for the
+slower one. Ours is timed over HTTP, through nginx, with tokenising and the client's overhead; for the others only the
+model's call is timed, in their process, one post at a time whatever the number of clients.
 
 Run it with `make bench-inference`. It needs `BERT_PYTHON`, an interpreter with the packages of container/training;
 `TENSORFLOW_PYTHON`, one with TensorFlow, is the original; without it PyTorch padded to 512 stands in for it, and no
-target counts as met. How a student and a first stage judge is `make bench-recipes`' to say, on real weights.
+target counts as met. `make bench-recipes` measures the quality of a student and a first stage, on real weights.
 """
 
 import argparse
@@ -51,16 +50,16 @@ CASCADE, CASCADE_STUDENT = "cascade", "cascade + student"
 BARE, BARE_STUDENT = "bare session.run", "bare session.run, student"
 TENSORFLOW = "TensorFlow, padded to 512"
 TARGETS = (
-    # Of the best way whose speed is the model's own, then of int8 BERT-base; ratios to the original.
+    # Targets of the best way without a first stage, then of int8 BERT-base; ratios to the original.
     (None, "p50 ms", 100.0),
     (None, "p99 ms", 50.0),
     (None, "posts/s, 8 clients", 150.0),
     (OURS, "p50 ms", 25.0),
 )
 LARGEST_SHARE_OF_BARE = 1.10
-"""HTTP's p50 of the bare call's, for BERT-base."""
+"""Ratio of HTTP's p50 to the bare call's, for BERT-base."""
 MOST_MS_BEYOND_BARE = 1.2
-"""Of HTTP for a student."""
+"""The same ratio for a student."""
 PROFILED_TOKENS = 60
 PRODUCTS = ("MatMul", "Gemm", "FusedGemm", "Attention", "DynamicQuantizeMatMul", "QAttention")
 
@@ -98,7 +97,7 @@ class InProcess:
 
 
 class LeanClient:
-    """A connection that is kept, and little work: `http.client` takes 0.3 ms a post more, on the server's cores."""
+    """A keep-alive connection with little overhead: `http.client` takes 0.3 ms more per post, on the server's cores."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
@@ -167,7 +166,7 @@ class Served:
 
     def seconds(self, posts: Sequence[int]) -> list[float]:
         """Of each post."""
-        client = LeanClient(self._port)  # one a turn: while others have theirs, the server closes what is idle
+        client = LeanClient(self._port)  # one per turn: the server closes idle connections during other turns
         client.post(self._bodies[posts[0]])
         found, cpu = [], self._cpu_seconds_so_far()
         for post in posts:
@@ -179,7 +178,7 @@ class Served:
         return found
 
     def posts_a_second(self, posts: Sequence[int], *, clients: int) -> float:
-        """Of as many clients, each of which sends its next post when the last is answered."""
+        """Throughput of this many clients, each of which sends its next post after the previous answer."""
         waiting = iter(posts)
         lock = threading.Lock()
 
@@ -202,7 +201,9 @@ class Served:
         return len(posts) / (time.perf_counter() - start)
 
     def overload(self, *, posts_a_second: float, seconds: float) -> tuple[list[float], int]:
-        """Sends at that rate, whatever is answered: the seconds of what was accepted, and how many were refused."""
+        """Sends at this rate regardless of answers; returns the seconds of accepted posts and the number of refused
+        ones.
+        """
         accepted: list[float] = []
         refused = 0
 
@@ -241,7 +242,7 @@ class Served:
         return found
 
     def _cpu_seconds_so_far(self) -> float:
-        """Of all its processes: serve.py, nginx and gunicorn."""
+        """CPU time of all its processes: serve.py, nginx and gunicorn."""
         ticks = 0
         for process in self._processes():
             user, system = (process / "stat").read_text().rpartition(")")[2].split()[11:13]
@@ -250,7 +251,7 @@ class Served:
 
     @property
     def peak_mb(self) -> float:
-        """The sum of the peaks of all its processes, what they share counted each time."""
+        """The sum of the peak memory of all its processes; shared pages count several times."""
         statuses = [(process / "status").read_text() for process in self._processes()]
         return sum(int(status.partition("VmHWM:")[2].split()[0]) for status in statuses) / 1024
 
@@ -260,7 +261,7 @@ class Served:
 
 
 COUNTED = (OURS, OURS_THROUGHPUT, STUDENT, STUDENT_THROUGHPUT)
-"""For targets: what a first stage answers is `--share` here, and not what data allow."""
+"""Not compared with targets: the share that a first stage answers is `--share` here, not measured on data."""
 
 
 def original_command(posts: Path, threads: int, bert_python: str) -> tuple[str, list[str | Path]]:
@@ -312,7 +313,7 @@ def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -
                 seconds[name] += way.seconds(posts)
                 if isinstance(way, Served):
                     for clients in CLIENTS:
-                        # Enough for each client to wait for others some times.
+                        # Enough posts for each client to wait for others several times.
                         sent = posts * (4 if clients == 1 else -(-4 * clients // len(posts)))
                         rates[name][clients].append(way.posts_a_second(sent, clients=clients))
             progress.advance(task)
@@ -349,7 +350,7 @@ def overload_line(folder: Path, capacity: float) -> str:
 
 
 def profiles(folder: Path) -> dict[str, dict[str, float]]:
-    """Milliseconds of a post of typical length by operator, one thread: fp32, and int8 as it is served."""
+    """Milliseconds per operator for a post of typical length, one thread: fp32, and int8 as served."""
     found: dict[str, dict[str, float]] = {}
     for name, model in (
         ("fp32", folder / "fp32.onnx"),
@@ -382,7 +383,7 @@ def ratios(found: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, floa
 
 
 def verdicts(found: Mapping[str, Mapping[str, float]]) -> list[str]:
-    """Of each target a line: met, missed, or not to be said without the original."""
+    """One line per target: met, missed, or unknown without the original."""
     original = next(iter(found))
     times = ratios(found)
     lines = []

@@ -1,7 +1,8 @@
-"""Prints how many generated calls two evaluators decide otherwise than the judge of the tests, and how fast.
+"""Prints how many generated calls two evaluators decide differently from the tests' evaluator, and their speed.
 
-The judge is npm's iam-simulate, in a process of its own. ministack's evaluator is given what its server would give it:
-the parsed policies, the boundary and the session policies as limits, and every condition key of the request.
+The tests' evaluator is npm's iam-simulate, in a separate process. ministack's evaluator gets the input that its server
+would pass: the parsed policies, the boundary and the session policies as limits, and every condition key of the
+request.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ def ours(call: Call, policies: Policies) -> bool:
 def by_ministack(call: Call, policies: Policies) -> bool:
     """Decide a call with the functions that ministack's server calls for it."""
     keys = {key: list(value) if isinstance(value, tuple) else value for key, value in request_context(call).items()}
-    # It reads the keys of its own server's request; here they are those of the case.
+    # It reads the condition keys of its server's request; here they are replaced by the case's.
     iam_evaluator._resolve_condition_key = lambda key, context: keys.get(key.lower())
     principal = call.principal
     context = iam_evaluator.EvalContext(
-        # A service's call has no principal there; the account's root user would match any service.
+        # It has no principal for service calls; the account's root user would match any service.
         principal_arn=principal.arn,
         principal_type="",
         principal_account=principal.account,

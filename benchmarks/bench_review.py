@@ -1,8 +1,8 @@
-"""Times `cdk-review` on the reference system, beside the `cdk synth` that both sides need anyway.
+"""Times `cdk-review` on the reference system, in comparison with the `cdk synth` that both sides need anyway.
 
 A clone of the last commit gets one change of cdk.json. Each way is timed in turn, run after run: from `git diff` to the
 report with an empty cache, the same again with both synth results cached, and from two cloud assemblies.
-Beside the time stands the CPU time of all processes, which other work on the machine changes less. Run it with
+The CPU time of all processes is shown too, because other load on the machine affects it less. Run it with
 `make bench-review`.
 """
 
@@ -31,14 +31,14 @@ CHANGE = ('"spike_threshold_percent": 80', '"spike_threshold_percent": 85')
 
 @dataclass(frozen=True)
 class Taken:
-    """What a way took, of all its runs."""
+    """The measurements of all runs of a way."""
 
     seconds: float
     cpu_seconds: float
 
 
 def cloned(folder: Path) -> Path:
-    """The last commit as a repository of its own, with one change that is not committed."""
+    """A clone of the last commit with one uncommitted change."""
     clone = folder / "clone"
     run(["git", "clone", "--quiet", "--shared", str(PROJECT), str(clone)], folder)
     (clone / "node_modules").symlink_to(PROJECT / "node_modules", target_is_directory=True)
@@ -59,7 +59,7 @@ def run(command: list[str], cwd: Path) -> None:
 
 
 def ways(clone: Path, folder: Path) -> dict[str, Callable[[], None]]:
-    """What is timed, in this order: later ones read what earlier ones made."""
+    """The timed ways, in this order: later ones use the output of earlier ones."""
     review = [sys.executable, "-m", "cdk_review"]
     output = ["--output", str(folder / "review")]
     base, head = folder / "base", folder / "head"
@@ -93,7 +93,7 @@ def ways(clone: Path, folder: Path) -> dict[str, Callable[[], None]]:
 
 
 def measure(timed: dict[str, Callable[[], None]], runs: int) -> dict[str, Taken]:
-    """The median time and the least CPU time of each way."""
+    """The median time and the minimum CPU time of each way."""
     taken: dict[str, list[Taken]] = {name: [] for name in timed}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("cdk-review", total=runs * len(timed))

@@ -1,9 +1,9 @@
 """Times `cdk synth` through the real CLI, alternating between the apps that are compared.
 
 Prints two tables: the reference system against an empty app; and 1, 10 and 50 services made with this library against
-the same resources written with the CDK's own classes, with the time that one more service adds. Beside the median of
-the time is the least CPU time of all processes, which other work on the machine changes less; and each call to the
-JavaScript side that one more service takes is counted, which nothing changes. Run it with `make bench-synth`.
+the same resources written with the CDK's own classes, with the time that one more service adds. The minimum CPU time of
+all processes is shown too, because other load affects it less, and the number of calls to JavaScript per additional
+service, which no load affects. Run it with `make bench-synth`.
 """
 
 import argparse
@@ -50,7 +50,7 @@ App = tuple[Path, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Taken:
-    """What an app took, of all its runs."""
+    """The measurements of all runs of an app."""
 
     seconds: float
     cpu_seconds: float
@@ -72,7 +72,7 @@ def cpu_seconds() -> float:
 
 
 def measure(apps: dict[str, App], runs: int, folder: Path) -> dict[str, Taken]:
-    """The median time and the least CPU time of each app, after one run that warms the caches."""
+    """The median time and the minimum CPU time of each app, after one run that warms the caches."""
     taken: dict[str, list[Taken]] = {name: [] for name in apps}
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("cdk synth", total=(runs + 1) * len(apps))
@@ -148,7 +148,7 @@ def compare_with_plain_cdk(runs: int, folder: Path) -> None:
 
 
 def calls_a_service(program: Path, output: Path) -> int:
-    """How many calls one service more takes: of a third, when what is asked once was asked."""
+    """The number of calls per additional service: of the third, after one-time calls."""
     counted = [
         int(
             subprocess.run(
@@ -165,7 +165,7 @@ def calls_a_service(program: Path, output: Path) -> int:
 
 
 def resource_types(program: Path, output: Path) -> Counter[str]:
-    """How many resources of each type one service is."""
+    """The number of resources of each type in one service."""
     subprocess.run([sys.executable, program, "1"], check=True, env={**os.environ, "CDK_OUTDIR": str(output)})
     template = json.loads((output / "Service0.template.json").read_text())
     return Counter(resource["Type"] for resource in template["Resources"].values())

@@ -121,7 +121,7 @@ def main(programs: Sequence[str]) -> int:
         # Training first: it writes the tokenizer that the endpoint reads.
         for program in programs:
             for way, name, half, whole in measured(program, Path(folder)):
-                # Below a tenth of a millisecond the clock and the caches are what is measured.
+                # Below a tenth of a millisecond the result depends on the clock and the caches.
                 ratio = whole / half
                 at_fault = ratio > MOST_RATIO and whole > 1e-4
                 slow += at_fault

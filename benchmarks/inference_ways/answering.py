@@ -1,4 +1,4 @@
-"""How a way of predicting is driven: line by line over its standard input and output."""
+"""The protocol of a way of predicting: lines on standard input and output."""
 
 import json
 import resource
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def answer_turns(posts: Path, predict: Callable[[list[int]], object]) -> None:
-    """Predicts once, says so, then times every post that a line of indices asks for, after the first of them untimed.
+    """Predicts once, reports it, then times the posts of each line of indices, except the line's first one.
 
     `posts` holds a JSON list of token ids a post. Answers `{"seconds": […], "cpu_seconds": …, "peak_mb": …}` a line,
     the CPU's for all its posts and all threads.

@@ -1,4 +1,4 @@
-"""Where one post spends its time, by operator: `python operator_profile.py TOKENS MODEL`. One thread, ONNX Runtime."""
+"""Profiles one post by operator: `python operator_profile.py TOKENS MODEL`. One thread, ONNX Runtime."""
 
 import json
 import os
@@ -17,7 +17,7 @@ RUNS = 30
 tokens, model = int(sys.argv[1]), sys.argv[2]
 with tempfile.TemporaryDirectory() as folder:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # one that waits for another would be in its operator's time
+    options.intra_op_num_threads = 1  # an operator's time would include waiting for another thread
     options.enable_profiling = True
     options.profile_file_prefix = str(Path(folder, "profile"))
     session = onnxruntime.InferenceSession(
@@ -33,5 +33,5 @@ for event in events:
         took[event["args"]["op_name"], event["name"]].append(event["dur"])
 operators: dict[str, float] = defaultdict(float)
 for (operator, _), microseconds in took.items():
-    operators[operator] += min(microseconds) / 1000  # whatever disturbs a run makes it longer
+    operators[operator] += min(microseconds) / 1000  # disturbances only make a run longer
 print(json.dumps(operators))

@@ -1,4 +1,4 @@
-"""The floor of every synth: an app with an empty stack."""
+"""The lower bound of every synth: an app with an empty stack."""
 
 import aws_cdk as cdk
 

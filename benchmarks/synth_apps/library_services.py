@@ -1,4 +1,4 @@
-"""Services made with this library: `python library_services.py COUNT`, one stack a service."""
+"""Services made with this library: `python library_services.py COUNT`, one stack per service."""
 
 import sys
 
