@@ -1,7 +1,7 @@
 """Docstrings, comments and messages of the sources avoid words that the docs avoid, as far as they are free of them.
 
 Add a word of test_plain_words.py to `WORDS` once all sources are free of it, and a folder to `FREE_OF_ALL` once it is
-free of all words.
+free of all words. The docstrings and comments of `COMMENTED` are free of all words, and of those of `TURNS`.
 """
 
 import ast
@@ -37,6 +37,26 @@ RIDDLES = {
     r"a good part": "a considerable part, or the figure",
 }
 """Further words to avoid in the sources of `FREE_OF_ALL`, with what to write instead."""
+COMMENTED = ("tools", "benchmarks")
+TURNS = {
+    r"somebody|nobody but": "name the person or the program",
+    r"in whatever (?:case|direction|place)": "case-insensitive, in any direction",
+    r"is what (?:it|they) (?:is|are) (?:for|of)": "say what it does",
+    r"has to be had|where it has none|where there is none of": "if it has none",
+    r"by (?:what|how much) factor": "factor by which",
+    r"a (?:line|file|row|post) an? \w+": "one line per …",
+    r"an? \w+ the (?:second|minute|hour|day)": "per second",
+    r"(?:requests|posts|calls|times|rows) an? (?:second|minute|hour|day|week|month)": "per minute",
+    r"in (?:its|their) own words": "with the message of …",
+    r"comes to the same": "gives the same result",
+    r"what (?:a|the) \w+ came to": "the result of …",
+    r"of whatever": "of any",
+    r"however it ended|however it ends": "whatever its exit status",
+    r"save for|but for": "except",
+    r"is to be had|are to be had": "is available",
+    r"the one that says": "the one with …",
+    r"in the place of": "instead of, replaces",
+}
 # A name in code, a variable of JSONata, or an argument that a docstring describes is no prose.
 _NO_PROSE = re.compile(r"`[^`\n]*`|\$\w+|^ *\w+:", re.MULTILINE)
 
@@ -46,10 +66,35 @@ def sentences(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
             yield _NO_PROSE.sub(" ", node.value)
+    yield from comments(path)
+
+
+def comments(path: Path) -> Iterator[str]:
     with tokenize.open(path) as source:
         for token in tokenize.generate_tokens(source.readline):
             if token.type == tokenize.COMMENT:
                 yield _NO_PROSE.sub(" ", token.string)
+
+
+def docstrings_and_comments(path: Path) -> Iterator[str]:
+    """What a program's readers find beside its code, without the strings that its users see."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield _NO_PROSE.sub(" ", node.value.value)
+    yield from comments(path)
+
+
+@pytest.mark.parametrize("folder", COMMENTED)
+def test_docstrings_and_comments_are_in_plain_words(folder: str) -> None:
+    words = (*BETTER, *RIDDLES, *TURNS)
+    avoided = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
+    found = [
+        f"{path.relative_to(PROJECT)}: {match.group()}: {better(match.group())}"
+        for path in sorted((PROJECT / folder).rglob("*.py"))
+        for text in docstrings_and_comments(path)
+        for match in avoided.finditer(text)
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("folder", ["constructs", "lambda", "container", "stacks", "tools", "examples"])
@@ -68,5 +113,5 @@ def test_a_program_speaks_in_plain_words(folder: str) -> None:
 def better(word: str) -> str:
     """What to write instead of a word that was found."""
     return next(
-        instead for avoided, instead in (BETTER | RIDDLES).items() if re.fullmatch(avoided, word, re.IGNORECASE)
+        instead for avoided, instead in (BETTER | RIDDLES | TURNS).items() if re.fullmatch(avoided, word, re.IGNORECASE)
     )

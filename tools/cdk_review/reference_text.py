@@ -55,7 +55,7 @@ def json_of(value: Any) -> Any:
     except ValueError:
         pass
     try:
-        # A reference may be in the place of a number.
+        # A reference may replace a number.
         return json.loads(_BARE_REFERENCE.sub(r'"\1"', text))
     except (ValueError, RecursionError):
         return None

@@ -161,8 +161,7 @@ class DashboardBody:
 
 
 def read_dashboard_body(text: str) -> DashboardBody:
-    """Parses a body whose intrinsic functions are already text. A reference in the place of a JSON value is read as
-    text.
+    """Parses a body whose intrinsic functions are already text. A reference instead of a JSON value is read as text.
 
     Raises:
         ValueError: it is not JSON, or not an object with a list of widgets.

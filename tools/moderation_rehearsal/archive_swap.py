@@ -99,7 +99,7 @@ class ArchiveCopy(_OnceTrained):
 
 
 def training_job(sagemaker: Any, execution: str) -> dict[str, Any] | None:
-    """The description of an execution's training job; None where it has none yet."""
+    """The description of an execution's training job; None if there is none yet."""
     found = sagemaker.list_training_jobs(NameContains=execution)["TrainingJobSummaries"]
     if not found:
         return None
