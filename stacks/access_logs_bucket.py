@@ -24,7 +24,7 @@ class AccessLogsBucket(s3.Bucket):
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=cdk.Duration.days(365), noncurrent_version_expiration=cdk.Duration.days(1))
             ],
-            # Who writes logs has written by the time a first deployment fails, and a rollback cannot delete it then.
+            # Logs are written before a first deployment fails, and a rollback cannot delete a bucket that is not empty.
             removal_policy=removal_policy if removal_policy is cdk.RemovalPolicy.DESTROY else cdk.RemovalPolicy.RETAIN,
         )
         if removal_policy is cdk.RemovalPolicy.DESTROY:

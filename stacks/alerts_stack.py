@@ -13,8 +13,8 @@ class AlertsStack(cdk.Stack):
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description="Moderation: alerts")
         self.alerts = AlertsTopic(self, "Alerts", removal_policy=removal_policy(settings))
-        # Made with a random value: the operator puts the webhook's URL in, so that no template ever holds it. Without a
-        # name of its own: one that is kept would end the stack's second deployment.
+        # Created with a random value: the operator sets the webhook's URL, so that no template contains it. It has no
+        # fixed name: a retained secret of that name would fail the stack's second deployment.
         webhook = secretsmanager.Secret(
             self,
             "SlackWebhook",

@@ -41,7 +41,7 @@ _CONTAINERS = Path(__file__).parents[1] / "container"
 _POSTS_PREFIX = "posts/"
 _UNLABELLED_PREFIX = "unlabelled/"
 _LINEAR_PERCENT = 25
-# SageMaker transforms on few of the types with GPUs that endpoints run on.
+# SageMaker supports few of the endpoints' GPU instance types for transform jobs.
 _TRANSFORM_WITH_GPU = "ml.g5.xlarge"
 
 
@@ -71,8 +71,8 @@ class ModelStack(cdk.Stack):
             bucket_key_enabled=True,
             enforce_ssl=True,
             versioned=True,
-            # Of what was replaced or deleted, and of what was never finished, nothing is read again. What a release
-            # needs lies under its own name and is never replaced; the workflow deletes what failed releases leave.
+            # Replaced, deleted and incomplete objects are never read again. The files of a release have their own
+            # prefix and are never replaced; the workflow deletes those of failed releases.
             lifecycle_rules=[
                 s3.LifecycleRule(
                     abort_incomplete_multipart_upload_after=cdk.Duration.days(7),
@@ -140,7 +140,7 @@ class ModelStack(cdk.Stack):
                 channels=_channels(data, settings),
             ),
             evaluate=ModelEvaluation(
-                # The image for GPUs stops where there is none.
+                # The GPU image exits on a machine without a GPU.
                 score_current=TransformJob(instance_type=_TRANSFORM_WITH_GPU) if variant.has_gpu else TransformJob(),
                 gate=EvaluationGate(
                     at_least={"auc": settings.model.minimum_auc},
@@ -194,7 +194,7 @@ class ModelStack(cdk.Stack):
 
 
 def _channels(data: s3.IBucket, settings: Settings) -> list[InputChannel]:
-    """What is trained with beside the labelled posts."""
+    """The training channels in addition to the labelled posts."""
     channels = [] if settings.model.recipe == "linear" else [_pretrained(data)]
     if settings.model.unlabelled_posts:
         channels.append(
@@ -209,7 +209,7 @@ def _channels(data: s3.IBucket, settings: Settings) -> list[InputChannel]:
 
 
 def _pretrained(data: s3.IBucket) -> InputChannel:
-    """What `bert` starts from: the files of the commit that is pinned, whose hashes the training image carries."""
+    """The pretrained model of `bert`: the files of the pinned commit, whose hashes are in the training image."""
     pin = json.loads((_CONTAINERS / "training" / "pretrained_model.json").read_text(encoding="utf-8"))
     return InputChannel(
         name="pretrained",

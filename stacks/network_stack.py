@@ -6,7 +6,8 @@ from cdk_fargate_sagemaker.fargate import ServiceVpc, ServiceVpcEndpoints
 from stacks.removal import removal_policy
 from stacks.settings import Settings
 
-# What the ML API calls, beside what every task needs to start and DynamoDB; the secret of the draws is fetched for it.
+# The services that the ML API calls, besides DynamoDB and those that every task needs to start. ECS fetches the secret
+# of the draws for it.
 _CALLED = {
     "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,

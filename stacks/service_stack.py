@@ -29,11 +29,11 @@ from stacks.settings import ReviewerSettings, Settings
 
 _CONTAINERS = Path(__file__).parents[1] / "container"
 _CHANGE_LOG = Path(__file__).parent / "changes.yaml"
-# What the ML API puts its own metrics under.
+# The namespace of the ML API's own metrics.
 _NAMESPACE = "Moderation/Api"
 # The keys of a load balancer that authenticates are at a public address of which AWS publishes no list.
 _ANYWHERE = (ec2.Peer.any_ipv4(),)
-# A post may say anything: what reads like an attack is what a moderator wants to see. How long it is still counts.
+# A post may contain any text: moderators must also see texts that look like an attack. Only its length is checked.
 _RULES_OF_WHAT_POSTS_SAY = (
     "CrossSiteScripting_BODY",
     "EC2MetaDataSSRF_BODY",
@@ -43,7 +43,7 @@ _RULES_OF_WHAT_POSTS_SAY = (
     "Log4JRCE_BODY",
     "ReactJSRCE_BODY",
 )
-# What a task that ends has to hand over what is in its memory.
+# The time that a stopping task has to send the data in its memory.
 _STOP_TIMEOUT = cdk.Duration.seconds(60)
 
 

@@ -335,7 +335,7 @@ def load_settings(context: Mapping[str, Any]) -> Settings:
 
 
 def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every context entry that is ours to understand: feature flags and look-ups carry `@` or `:`, ours never do."""
+    """The context entries of this app: feature flags and look-ups contain `@` or `:`, the app's entries never do."""
     for key, value in context.items():
         if key in ("environment", "environments", "tree", "acknowledged-issue-numbers") or "@" in key or ":" in key:
             continue
@@ -343,7 +343,7 @@ def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _typed(value: Any) -> Any:
-    """The command line knows strings alone: `4` is a number, `["a", "b"]` a list, everything else stays a string."""
+    """The command line has only strings: `4` is a number, `["a", "b"]` a list, everything else stays a string."""
     if not isinstance(value, str):
         return value
     try:

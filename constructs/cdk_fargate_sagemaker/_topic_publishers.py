@@ -44,7 +44,7 @@ def let_rules_publish(scope: Construct, topic: sns.ITopic) -> None:
     encrypted topic (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
     """
     if add_statement(topic, topic.topic_arn, _publish(topic, _RULES, None)):
-        # SNS's own policy is replaced now. Which alarms somebody has on the topic is not known here.
+        # SNS's own policy is replaced now. The alarms on the topic are not known here.
         topic.add_to_resource_policy(_publish(topic, _ALARMS, _of_account(scope)))
     _let_use_key(topic, _RULES, None)
 

@@ -51,7 +51,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Mixins came to `constructs` late: whoever does not use this one does without them.
+    # Mixins came to `constructs` late: code that does not use this one works without them.
     if name == "SpikeScalingMixin":
         from .spike_scaling_mixin import SpikeScalingMixin
 

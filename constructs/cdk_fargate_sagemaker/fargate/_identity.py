@@ -10,7 +10,7 @@ from .._construct_tree import stack_of
 from ._service_target_groups import referred
 
 # What a look-up gives until the CDK's command has asked AWS, whatever is looked up; of another region, too. AWS's own
-# ARNs have app, net or gwy in the place of its "application".
+# ARNs have app, net or gwy instead of its "application".
 _NOT_LOOKED_UP = "/application/my-load-balancer/"
 
 

@@ -217,6 +217,6 @@ class RetryQueue(Construct):
             threshold=1,
             evaluation_periods=minutes,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # SQS reports of a queue for as long as somebody polls it or it has a message: no data, no work.
+            # SQS publishes a queue's metrics only while it is polled or has messages: no data means no work.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )

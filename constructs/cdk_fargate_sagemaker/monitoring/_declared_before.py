@@ -1,4 +1,4 @@
-"""Bounds that are declared after somebody has read them."""
+"""Bounds that are declared after they have been read."""
 
 from typing import Any
 

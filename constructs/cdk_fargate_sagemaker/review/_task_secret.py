@@ -33,7 +33,7 @@ class TaskSecret(ecs.Secret):
 
     @jsii.member(jsii_name="grantRead")
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets whoever starts the task read it."""
+        """Allows the role that starts the task to read it."""
         secret, key = self._secret, self._secret.encryption_key
         granted = iam.Grant.add_to_principal(grantee=grantee, actions=_READ, resource_arns=[secret.secret_arn])
         open_to_account(secret, secret.secret_arn, grantee, _READ, "*")

@@ -46,7 +46,7 @@ def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscal
 
 
 def claim(parts: ServiceParts, tuner: Construct) -> None:
-    """Notes who tunes the service: two would each take the other's steps for somebody else's."""
+    """Notes who tunes the service: two would each take the other's steps for a foreign change."""
     other = claimant(tuner, _TUNED_BY, parts.identity)
     if other is not None:
         raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")

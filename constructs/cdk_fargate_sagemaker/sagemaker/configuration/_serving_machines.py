@@ -1,4 +1,4 @@
-"""The machines that are to serve a model, for whoever knows how much memory that takes."""
+"""The machines that serve a model, for checks of the memory that it needs."""
 
 from collections.abc import Mapping
 from typing import Any

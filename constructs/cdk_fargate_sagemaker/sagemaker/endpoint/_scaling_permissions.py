@@ -29,7 +29,7 @@ def allow_scaling(role: iam.Role, endpoint_name: str, configuration: EndpointCon
         },
         wildcard_reason="Application Auto Scaling gives a target an id of its own; a condition limits them.",
     )
-    # Application Auto Scaling does these, and describes the endpoint, as whoever calls it.
+    # Application Auto Scaling makes these calls, and describes the endpoint, with the caller's permissions.
     allow(
         role,
         ["sagemaker:UpdateEndpointWeightsAndCapacities"],

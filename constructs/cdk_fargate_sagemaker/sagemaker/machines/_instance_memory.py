@@ -23,7 +23,7 @@ class InstanceSize(NamedTuple):
 
 
 def instance_size(instance_type: str) -> InstanceSize | None:
-    """None where the type is none of those known here, or is known at deployment only."""
+    """None if the type is not in this table, or is known only at deployment."""
     found = _TYPE.fullmatch(instance_type)
     if found is None:
         return None

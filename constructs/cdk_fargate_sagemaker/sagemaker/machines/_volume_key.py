@@ -5,7 +5,8 @@ from ..._key_use import allow_key
 
 
 def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
-    """Allows what SageMaker asks of whoever makes an encrypted volume: a grant on the key, for an AWS service alone.
+    """Allows what SageMaker requires of the creator of an encrypted volume: a grant on the key, for an AWS service
+    alone.
 
     Of a job it is enough that the caller or the job's role may do it; of an endpoint whoever calls has to:
     https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html. Nobody needs it to delete an

@@ -1,4 +1,4 @@
-"""What becomes of an endpoint when the stack of the workflow that made it is deleted."""
+"""What happens to an endpoint when the stack of the workflow that made it is deleted."""
 
 from collections.abc import Sequence
 

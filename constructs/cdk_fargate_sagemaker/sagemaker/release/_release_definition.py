@@ -180,7 +180,8 @@ class ReleaseDefinition:
             assign={"current": "{% $states.result.Payload.current %}"},
             repeatable=True,
         )
-        # The execution that holds the endpoint continues undisturbed. Only whoever started this one needs to know.
+        # The execution that holds the endpoint continues undisturbed. Only the caller that started this one needs to
+        # know.
         begin.add_catch(
             sfn.Fail.jsonata(self._scope, "Refused", error=RELEASE_IN_PROGRESS, cause="{% $refusal.cause %}"),
             errors=[RELEASE_IN_PROGRESS],

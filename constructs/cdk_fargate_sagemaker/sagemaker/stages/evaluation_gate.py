@@ -192,7 +192,7 @@ def _interval(metric: str) -> tuple[str, str]:
 
 
 def _field(name: str) -> str:
-    """A field's name as JSONata has it."""
+    """A field's name in JSONata's syntax."""
     return name if _IDENTIFIER.fullmatch(name) and name not in _KEYWORDS else f"`{name}`"
 
 

@@ -124,7 +124,7 @@ class TaskStates:
 
     @property
     def tags(self) -> IResolvable:
-        """The tags of the app, for what SageMaker makes; nothing where it has none."""
+        """The app's tags, for resources that SageMaker creates; empty if it has none."""
         return self._tags
 
     @property
