@@ -68,8 +68,9 @@ def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -
             raise TypeError(f"got an unexpected keyword argument {name!r}, allowed: {', '.join(sorted(known))}")
     given = {name: value for name, value in options.items() if value is not None}
     if "period" in given:
-        check_duration("period", given["period"], above_zero=True, token=False)
-        milliseconds = known_milliseconds(given["period"]) or 0
+        period = given["period"]
+        check_duration("period", period, above_zero=True, token=False)
+        milliseconds = known_milliseconds(period) or 0 if isinstance(period, Duration) else 0
         if milliseconds not in _SHORT_PERIODS and milliseconds % 60_000:
             raise refusal("period", given["period"], "1, 5, 10 or 30 seconds, or whole minutes")
     for name in _TEXTS & given.keys():

@@ -52,7 +52,8 @@ def _likely_slips() -> Iterator[Any]:
     """Every prop of every public construct and method that takes one of these, with what it must refuse."""
     for name, kind in public_classes():
         methods = {f"{name}.{method}": value for method, value in own_attributes(kind).items() if method[0] != "_"}
-        for key, function in {name: kind.__init__, **methods}.items():
+        made: Callable[..., Any] = kind.__init__  # type: ignore[misc]  # its signature alone is read
+        for key, function in {name: made, **methods}.items():
             make = MINIMAL.get(key)
             if isinstance(make, str) or not callable(function):
                 continue

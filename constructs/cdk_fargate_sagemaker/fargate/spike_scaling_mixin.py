@@ -77,6 +77,7 @@ class SpikeScalingMixin:
             InvalidArgumentError: it has it already, or what `SpikeScaling` raises.
         """
         check_kind("construct", construct, ecs.BaseService, "a service of aws_ecs", "apply it with construct.with_(…)")
+        assert isinstance(construct, ecs.BaseService)
         if construct.node.try_find_child(_ID) is not None:
             raise refusal(
                 "with_",
