@@ -20,10 +20,15 @@ def test_a_query_is_a_select(query: str) -> None:
     assert unload(query=query).query == query
 
 
-@pytest.mark.parametrize("query", ["", "DROP TABLE posts", "SELECT 1; DROP TABLE posts", "SELECT text FROM posts;"])
+@pytest.mark.parametrize("query", ["DROP TABLE posts", "SELECT 1; DROP TABLE posts", "SELECT text FROM posts;"])
 def test_fails_when_unload_could_not_enclose_the_query(query: str) -> None:
     with pytest.raises(ValueError, match="one SELECT, without a semicolon"):
         unload(query=query)
+
+
+def test_fails_without_a_query() -> None:
+    with pytest.raises(ValueError, match=r"query: got '', allowed: text, not empty"):
+        unload(query="")
 
 
 def test_fails_without_a_table() -> None:

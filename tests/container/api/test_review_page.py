@@ -193,7 +193,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_and_decides_once(
 
     page.route("**/decide", lose)
     page.keyboard.press("1")
-    expect(page.get_by_role("alert")).to_contain_text("Your decision was not recorded yet; try again.")
+    expect(page.get_by_role("alert")).to_contain_text("Your decision is not recorded yet: try again.")
     page.keyboard.press("1")
     expect(page.locator("#text")).to_have_text("second")
     expect(page.locator("#alert")).to_be_hidden()
@@ -396,7 +396,7 @@ def test_the_service_may_restart_under_an_open_page(
     expect(page.locator("#day-numbers")).to_have_text("0 by you · 0 by all · 2 waiting")
     api.kill()
     page.keyboard.press("1")
-    expect(page.get_by_role("alert")).to_contain_text("Your decision was not recorded yet; try again.")
+    expect(page.get_by_role("alert")).to_contain_text("Your decision is not recorded yet: try again.")
     expect(page.locator("#text")).to_have_text("first")
     start_reviews(shared_runtime.url, PORT=str(api.port))
     page.keyboard.press("1")

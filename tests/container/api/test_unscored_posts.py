@@ -166,7 +166,9 @@ def test_the_client_keeps_its_posts_when_nothing_else_can(start_api: Callable[..
         statuses: list[int] = []
         while len(statuses) < 40 and 503 not in statuses:
             response = requests.post(f"{api.url}/v1/moderations", json=texts, timeout=20)
-            statuses.append(response.status_code)
+            # A slow machine may not send 320 kB within the second that the API waits for a request.
+            if response.status_code != 408:
+                statuses.append(response.status_code)
         assert set(statuses[:6]) == {200}
         assert statuses[-1] == 503
         assert response.headers["Retry-After"] == "1"
