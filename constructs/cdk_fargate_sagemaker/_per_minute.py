@@ -5,12 +5,17 @@ period that is drawn, in seconds; it takes a metric and no expression:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 """
 
+import re
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from ._metric_options import AnyMetric
 
 _MINUTE = Duration.minutes(1)
+# Trimmed sums and counts too, in the short form and the long one:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html
+_GROWS = re.compile(r"sum|samplecount|n|t[cs][\d(].*", flags=re.IGNORECASE)
 
 
 def per_minute(metric: AnyMetric, id: str) -> cloudwatch.MathExpression:
@@ -40,4 +45,4 @@ def per(metric: AnyMetric, id: str, unit: Duration) -> cloudwatch.MathExpression
 
 def grows_with_its_period(metric: object) -> bool:
     """Whether it is a metric that sums or counts."""
-    return isinstance(metric, cloudwatch.Metric) and metric.statistic.lower() in ("sum", "samplecount", "n")
+    return isinstance(metric, cloudwatch.Metric) and _GROWS.fullmatch(metric.statistic) is not None

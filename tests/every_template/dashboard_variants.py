@@ -51,6 +51,10 @@ def _services(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Non
     number = cloudwatch.Metric(
         namespace="Shop", metric_name="Answered", statistic="Sum", period=cdk.Duration.minutes(10), label="Answered"
     )
+    trimmed = [
+        cloudwatch.Metric(namespace="Shop", metric_name="Seconds", statistic=statistic, label=statistic)
+        for statistic in (cloudwatch.Stats.tc(10, 90), "TS(:0.5)", "tc90", "ts99", "sum", "n")
+    ]
     alarm = cloudwatch.Alarm(stack, "Answered", metric=share, threshold=90, evaluation_periods=3)
     services: dict[str, AnyService] = {
         "Plain": ScaledFargateService(stack, "Plain", vpc=vpc, image=image),
@@ -73,7 +77,7 @@ def _services(stack: cdk.Stack, vpc: ec2.IVpc, image: ecs.ContainerImage) -> Non
             f"{name}Monitor",
             service=service,
             alarms=alarms,
-            team_metrics=[share, number, alarm],
+            team_metrics=[share, number, alarm, *trimmed],
             price=_PRICE,
             requests_per_task_goal=900,
             dashboard=together if name in ("Often", "Insights") else None,

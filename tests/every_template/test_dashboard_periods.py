@@ -5,6 +5,7 @@ and numbers of samples grow with it. What is meant as a total says so in its tit
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,8 @@ from tests.every_template.dashboard_variants import every_dashboard
 TOTAL = "total in each period"
 PERIODS_S = (60, 300, 3600)
 _WINDOW = TimeWindow(start=datetime(2026, 11, 1, tzinfo=UTC), end=datetime(2026, 11, 1, 6, tzinfo=UTC))
-_PER_PERIOD = ("Sum", "SampleCount")
+# Statistics of CloudWatch that sum or count, trimmed ones too, in both of their forms.
+_PER_PERIOD = re.compile(r"(?i)sum|samplecount|n|t[cs](\d.*|\(.*\))")
 
 WITH_DASHBOARDS = {
     name: SYNTHS[name]
@@ -46,7 +48,9 @@ class ConstantTraffic:
     def values(self, metric: Metric, label: str | None, period_s: int) -> NDArray[np.float64] | None:
         name = repr((metric.namespace, metric.name, metric.dimensions)).encode()
         level = 10 + hashlib.sha256(name).digest()[0]
-        return np.full(_WINDOW.grid(period_s).shape, level * (period_s / 60 if metric.stat in _PER_PERIOD else 1.0))
+        return np.full(
+            _WINDOW.grid(period_s).shape, level * (period_s / 60 if _PER_PERIOD.fullmatch(metric.stat) else 1.0)
+        )
 
     def note(self, metric: Metric, label: str | None) -> str | None:
         return None
