@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fargate_capacity.dashboard_body import Metric
 from fargate_capacity.input_error import InputError
+from fargate_capacity.metric_kind import is_total
 from fargate_capacity.time_window import TimeWindow
 
 Series = NDArray[np.float64]
@@ -179,4 +180,4 @@ def _aggregated(stat: str, values: Series, firsts: NDArray[np.intp]) -> Series:
         case "Minimum":
             return np.minimum.reduceat(values, firsts)
     sums = np.add.reduceat(values, firsts)
-    return sums if stat in ("Sum", "SampleCount") else sums / np.diff(np.append(firsts, values.size))
+    return sums if is_total(stat) else sums / np.diff(np.append(firsts, values.size))

@@ -32,14 +32,20 @@ _PATTERNS = [
         (r"^CPUUtilization|^ECSServiceAverageCPU|^CpuUtilized$", MetricKind.CPU),
         (r"^Memory(Utilization|Utilized)$", MetricKind.MEMORY),
         (r"^(RunningTaskCount|DesiredTaskCount|HealthyHostCount|TaskCount|ConcurrentExecutions)$", MetricKind.TASKS),
-        (r"^(PendingTaskCount|UnHealthyHostCount|UnhealthyHostCount|ThrottledRequests|Errors)$", MetricKind.ABSENT),
+        (
+            r"^(PendingTaskCount|UnHealthyHostCount|UnhealthyHostCount|ThrottledRequests|Errors|BreakerOpen)$",
+            MetricKind.ABSENT,
+        ),
         (r"^(RequestCountPerTarget|InvocationsPerInstance)$", MetricKind.REQUESTS_PER_TASK),
         (r"4XX|4xx", MetricKind.CLIENT_ERRORS),
-        (r"5XX|5xx|[Ee]rror|[Ff]ault|Fail|[Tt]hrottl|Reject|Dropped|TimedOut|Aborted|DeadLetter", MetricKind.ERRORS),
+        (
+            r"5XX|5xx|[Ee]rror|[Ff]ault|Fail|[Tt]hrottl|Reject|Dropped|TimedOut|Aborted|DeadLetter|Fallback",
+            MetricKind.ERRORS,
+        ),
         (r"Latency|Duration|ResponseTime|OverheadTime|Age|ExecutionTime", MetricKind.LATENCY),
         (r"Utilization|Percent", MetricKind.PERCENT),
         (r"Bytes|^Network(In|Out)$|^Free(able)?(Memory|StorageSpace)$|^SwapUsage$|Size$", MetricKind.BYTES),
-        (r"Request|Invocation|Count$|Started|Succeeded|Messages|Connections", MetricKind.REQUESTS),
+        (r"Request|Invocation|Count$|Started|Succeeded|Messages|Connections|^Decisions$", MetricKind.REQUESTS),
     )
 ]
 _LATENCY_UNITS = {
@@ -49,6 +55,15 @@ _LATENCY_UNITS = {
     "AWS/RDS": ("Seconds", 1.0),
     "AWS/SageMaker": ("Microseconds", 1e6),
 }
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Statistics-definitions.html: trimmed ones too.
+_TOTAL = re.compile(r"sum|samplecount|n|t[cs][\d(].*", flags=re.IGNORECASE)
+
+
+def is_total(stat: str) -> bool:
+    """Whether a statistic sums or counts, and so grows with the period."""
+    return _TOTAL.fullmatch(stat) is not None
 
 
 def kind_of(metric: Metric) -> MetricKind:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fargate_capacity.annotations import HorizontalLine
 from fargate_capacity.dashboard_body import DashboardBody, Metric, MetricWidget
-from fargate_capacity.metric_kind import MetricKind, kind_of, latency_unit
+from fargate_capacity.metric_kind import MetricKind, is_total, kind_of, latency_unit
 from fargate_capacity.time_window import TimeWindow
 
 Series = NDArray[np.float64]
@@ -101,7 +101,7 @@ class SampleSeries:
         edges = np.append(first, first[-1] + period_s // 60 if first.size else 0)
         in_periods = [minute_values[begin:end] for begin, end in itertools.pairwise(edges)]
         match metric.stat:
-            case "Sum" | "SampleCount":
+            case stat if is_total(stat):
                 return np.array([np.sum(values) for values in in_periods])
             case "Maximum":
                 return np.array([np.max(values) for values in in_periods])
@@ -120,14 +120,15 @@ class SampleSeries:
     @cached_property
     def _requests(self) -> Series:
         noise = self._noise("requests")
+        # One spike per day, at an hour that depends on the seed: a steep rise, then a decay. It is drawn first: how
+        # many numbers the noise takes depends on the view, and every view shows the same service.
+        spike_hour = noise.uniform(10, 18)
         hours = (self._minutes / 3600) % 24
         day = 0.5 - 0.5 * np.cos((hours - 4) / 24 * 2 * np.pi)
         evening = np.exp(-(((hours - 20) / 2.2) ** 2))
         level = 0.22 + 0.6 * day + 0.18 * evening
         slow = np.convolve(noise.normal(0, 0.12, self._minutes.size + 29), np.ones(30) / 30, mode="valid")
         requests = level * (1 + slow + noise.normal(0, 0.018, self._minutes.size))
-        # One spike per day, at an hour that depends on the seed: a steep rise, then a decay.
-        spike_hour = noise.uniform(10, 18)
         minutes_since = (hours - spike_hour) * 60
         spike = np.where(minutes_since >= 0, np.minimum(minutes_since / 2, 1) * np.exp(-minutes_since / 14), 0)
         return _PEAK_REQUESTS * np.maximum(requests * (1 + 0.9 * spike), 0.02)
@@ -162,6 +163,7 @@ class SampleSeries:
     def _by_minute(self, metric: Metric) -> Series:
         average, maximum, tasks = self._day
         noise = self._noise(repr((metric.namespace, metric.name, metric.dimensions)))
+        level = noise.uniform(0, 1)  # before the noise, as the hour of the spike
         jitter = 1 + noise.normal(0, 0.02, self._minutes.size)
         kind = kind_of(metric)
         if metric.namespace.rpartition("/")[2] == "Reviews":
@@ -183,15 +185,15 @@ class SampleSeries:
             case MetricKind.CPU:
                 return self._spread(metric.stat, 0.7 * average * jitter, 0.9 * maximum, tasks)
             case MetricKind.MEMORY | MetricKind.PERCENT:
-                own = noise.uniform(30, 55) + 0.15 * average * jitter
+                own = 30 + 25 * level + 0.15 * average * jitter
                 return self._spread(metric.stat, own, np.minimum(own * 1.15, 100), tasks)
             case MetricKind.TASKS:
                 return tasks
             case MetricKind.ABSENT:
                 return (noise.uniform(0, 1, self._minutes.size) < 0.002).astype(float)
             case MetricKind.REQUESTS:
-                share = 1.0 if metric.name in ("RequestCount", "Invocations") else noise.uniform(0.2, 1.0)
-                is_rate = metric.stat in ("Sum", "SampleCount")
+                share = 1.0 if metric.name in ("RequestCount", "Invocations") else 0.2 + 0.8 * level
+                is_rate = is_total(metric.stat)
                 return np.round(share * self._requests) if is_rate else np.ones(self._minutes.size)
             case MetricKind.REQUESTS_PER_TASK:
                 return self._requests / tasks
@@ -205,8 +207,7 @@ class SampleSeries:
                 return latency_unit(metric)[1] * seconds
             case MetricKind.BYTES:
                 return 2048 * self._requests * jitter
-        level = 10 ** noise.uniform(1, 3)
-        return level * (0.4 + 0.6 * self._requests / _PEAK_REQUESTS) * jitter
+        return 10 ** (1 + 2 * level) * (0.4 + 0.6 * self._requests / _PEAK_REQUESTS) * jitter
 
     def _executions(self, metric: Metric) -> Series:
         """A state machine that runs once a day for three quarters of an hour and succeeds on most days."""

@@ -16,7 +16,7 @@ from fargate_capacity.alarms import Alarms
 from fargate_capacity.annotations import Annotations, Axis, HorizontalLine
 from fargate_capacity.compact_number import compact_number
 from fargate_capacity.dashboard_body import Expression, Line, Metric, MetricWidget
-from fargate_capacity.metric_kind import unit_of
+from fargate_capacity.metric_kind import is_total, unit_of
 from fargate_capacity.time_window import TimeWindow
 
 # CloudWatch's default period of a metric.
@@ -244,7 +244,7 @@ class _Resolver:
         if not present.size:
             return np.array([np.nan])
         match metric.stat:
-            case "Sum" | "SampleCount":
+            case stat if is_total(stat):
                 return np.array([present.sum()])
             case "Maximum":
                 return np.array([present.max()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -49,8 +50,23 @@ def errors(**stat: Any) -> list[dict[str, Any]]:
     ]
 
 
+def slow_requests(period: int) -> str:
+    """A graph of a trimmed count, with a line."""
+    metrics = [["Shop", "Seconds", {"stat": "TC(1:)", "period": period}]]
+    lines = {"horizontal": [{"label": "too many: 10", "value": 10}]}
+    graph = {"type": "metric", "properties": {"title": "Slow", "metrics": metrics, "annotations": lines}}
+    return json.dumps({"widgets": [graph]})
+
+
 # The type; where the setting is; before; after, or None where it is gone; the kind of the flag.
 BAD: dict[str, tuple[str, str, Any, Any, str]] = {
+    "another period of a trimmed count": (
+        "CloudWatch::Dashboard",
+        "DashboardBody",
+        slow_requests(60),
+        slow_requests(300),
+        "period",
+    ),
     "a database of a smaller class": (
         "RDS::DBInstance",
         "DBInstanceClass",

@@ -22,6 +22,23 @@ def test_the_same_metric_is_the_same_series_and_another_is_not() -> None:
     assert not np.array_equal(_values("Orders", "Average"), _values("Weights", "Average"))
 
 
+@pytest.mark.parametrize("name", ["Orders", "MemoryUtilization", "RejectedRequestCount", "Succeeded"])
+@pytest.mark.parametrize("stat", ["Average", "Sum", "TS(5%:95%)"])
+def test_a_metric_is_as_high_in_every_view(name: str, stat: str) -> None:
+    """Otherwise two pictures of one dashboard cannot be compared: that of a day and that of four weeks."""
+    metric = Metric(namespace="Shop", name=name, stat=stat)
+    means, peaks = [], []
+    for days, period_s in ((1, 60), (1, 300), (7, 3600), (28, 3600)):
+        window = TimeWindow(start=_DAY.end - timedelta(days=days), end=_DAY.end)
+        values = SampleSeries(window=window, service=_SERVICE, seed="a").values(metric, None, period_s)
+        minutes = period_s / 60 if stat != "Average" else 1
+        means.append(values.mean() / minutes)
+        peaks.append(int(values[-86400 // period_s :].argmax()) * period_s / 3600)
+    assert means == pytest.approx([means[0]] * 4, rel=0.05)
+    if name == "Orders":
+        assert peaks == pytest.approx([peaks[0]] * 4, abs=1.1), "the spike of the day, in hours"
+
+
 def test_the_metrics_of_a_service_belong_together() -> None:
     average, maximum = _values("CPUUtilization", "Average"), _values("CPUUtilization", "Maximum")
     tasks = _values("CPUUtilization", "SampleCount")

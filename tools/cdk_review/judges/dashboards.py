@@ -10,10 +10,9 @@ from cdk_review.changes import Change, StackChange
 from cdk_review.flag import Flag
 from cdk_review.judges.flagged import flag, what
 from cdk_review.reference_text import as_list, json_of, number_of, text_of
+from fargate_capacity.metric_kind import is_total
 
 TYPE = "AWS::CloudWatch::Dashboard"
-# Their value grows with the period: a threshold for one minute is wrong for five.
-COUNTS = ("SampleCount", "Sum")
 
 
 def dashboard_flags(stack: StackChange) -> Iterator[Flag]:
@@ -89,7 +88,8 @@ def _counted(widget: dict[str, Any]) -> dict[str, float | str]:
             named = [*previous[: max(len(previous) - len(parts) + 1, 0)], *parts[1:]]
         previous = named
         statistic = str(options.get("stat", default_statistic))
-        if statistic not in COUNTS or not named or (statistic == "Sum" and _is_divided(options, expressions)):
+        # The value of a total grows with the period: a threshold for one minute is wrong for five.
+        if not is_total(statistic) or not named or (statistic != "SampleCount" and _is_divided(options, expressions)):
             continue
         period = options.get("period", default_period)
         number = number_of(period)
