@@ -15,6 +15,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 from gunicorn_workers import KEPT_CONNECTIONS
+from whole_answer import WholeAnswer
 
 _CHECK_MILLISECONDS = 500
 """The time between two checks whether the worker ends."""
@@ -44,7 +45,7 @@ class ConnectionWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
 
     def handle_request(self, req: Any, conn: Any) -> object:
         """Answer a request with the application."""
-        answer = _WholeAnswer(conn)
+        answer = WholeAnswer(conn)
         kept = super().handle_request(req, answer)
         answer.flush()
         return kept
@@ -64,36 +65,3 @@ class ConnectionWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no t
         finally:
             self._may_stay.release()
         return False
-
-
-class _WholeAnswer:
-    """A connection for one answer that sends the headers together with the first bytes of the body.
-
-    gunicorn sends them separately, and each wakes nginx.
-    """
-
-    def __init__(self, conn: Any) -> None:
-        self.sock = self
-        self.client = conn.client
-        self.server = conn.server
-        self._socket = conn.sock
-        self._head: bytes | None = None
-        self._head_sent = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    def sendall(self, data: bytes) -> None:
-        if self._head_sent:
-            self._socket.sendall(data)
-        elif self._head is None:
-            self._head = data
-        else:
-            self._head_sent = True
-            self._socket.sendall(self._head + data)
-
-    def flush(self) -> None:
-        """Send the headers of an answer without a body."""
-        if self._head is not None and not self._head_sent:
-            self._head_sent = True
-            self._socket.sendall(self._head)

@@ -28,6 +28,7 @@ from typing import Any, Final
 from gunicorn.http import get_parser
 from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
+from whole_answer import WholeAnswer
 
 from api_settings import ApiSettings
 from web.moderation_request import LARGEST_BODY_BYTES
@@ -88,37 +89,6 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.left_over = left_over
         self.continued = False
         self.began = 0.0  # 0 until the request's first byte arrives
-
-
-class _WholeAnswer:
-    """A connection for one answer that sends the headers together with the first bytes of the body.
-
-    gunicorn sends them separately, each with a system call that wakes the client.
-    """
-
-    def __init__(self, conn: _Connection) -> None:
-        self.sock = self
-        self.client = conn.client
-        self.server = conn.server
-        self._under = conn.sock
-        self._head: bytes | None = None
-        self._head_came = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._under, name)
-
-    def sendall(self, data: bytes) -> None:
-        if self._head_came:
-            head, self._head = self._head or b"", None
-            self._under.sendall(head + data)
-        else:
-            self._head, self._head_came = data, True
-
-    def flush(self) -> None:
-        """Send the headers of an answer without a body."""
-        if self._head is not None:
-            self._under.sendall(self._head)
-            self._head = None
 
 
 class ReadingWorker(ThreadWorker):  # type: ignore[misc]
@@ -197,7 +167,7 @@ class ReadingWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Any) -> object:
         """Answer a request with the application."""
-        answer = _WholeAnswer(conn)
+        answer = WholeAnswer(conn)
         kept = super().handle_request(req, answer)
         answer.flush()
         return kept

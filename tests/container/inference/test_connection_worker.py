@@ -124,13 +124,13 @@ def test_an_answer_is_sent_whole(load: Callable[[str], ModuleType]) -> None:
     sent: list[bytes] = []
     under = SimpleNamespace(sendall=sent.append, fileno=lambda: 7)
     conn = SimpleNamespace(sock=under, client=None, server=None)
-    answer = load("connection_worker")._WholeAnswer(conn)
+    answer = load("whole_answer").WholeAnswer(conn)
     assert answer.fileno() == 7
     for part in (b"head ", b"body ", b"more"):
         answer.sendall(part)
     answer.flush()
     assert sent == [b"head body ", b"more"]
-    alone = load("connection_worker")._WholeAnswer(conn)
+    alone = load("whole_answer").WholeAnswer(conn)
     alone.sendall(b"head alone")
     alone.flush()
     alone.flush()
