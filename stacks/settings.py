@@ -25,7 +25,8 @@ from cdk_fargate_sagemaker.tuning.tuner_settings import check_ceiling
 
 EnvironmentName = Literal["dev", "prod"]
 Percent = Annotated[int, Field(ge=1, le=100)]
-Text = Annotated[str, StringConstraints(pattern=r"\S")]
+_ANY_LETTER = r"\S"
+Text = Annotated[str, StringConstraints(pattern=_ANY_LETTER)]
 Subject = Annotated[str, StringConstraints(pattern=f"^{SUBJECT}$")]
 HttpsUrl = Annotated[str, StringConstraints(pattern=f"^{HTTPS_URL}$")]
 CertificateArn = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/\S+$")]
@@ -269,7 +270,9 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        foreign = [zone for zone in self.availability_zones if not re.fullmatch(rf"{self.region}[a-z]", zone)]
+        # A Local Zone's name continues with a hyphen, as us-west-2-lax-1a.
+        zone_of_region = re.compile(rf"{self.region}(?:[a-z]|-[a-z0-9-]+)")
+        foreign = [zone for zone in self.availability_zones if not zone_of_region.fullmatch(zone)]
         if foreign or len(set(self.availability_zones)) < len(self.availability_zones):
             raise ValueError(
                 f"availability_zones: got {json.dumps(self.availability_zones)}, "
@@ -416,5 +419,5 @@ def _words(node: dict[str, Any]) -> str:
     if least is not None and most is not None:
         words += f" from {least} to {most}" if node["type"] != "array" else f" of {least} to {most}"
     if "pattern" in node:
-        words += f" like {node['pattern']}"
+        words = f"non-empty {words}" if node["pattern"] == _ANY_LETTER else f"{words} like {node['pattern']}"
     return words

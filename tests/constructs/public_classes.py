@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from cdk_fargate_sagemaker import fargate, monitoring, notifications, review, sagemaker, tuning
+from cdk_fargate_sagemaker import fargate, monitoring, notifications, review, sagemaker, storage, tuning
 
-AREAS = (fargate, monitoring, notifications, review, sagemaker, tuning)
+AREAS = (fargate, monitoring, notifications, review, sagemaker, storage, tuning)
 
 
 def public_classes() -> Iterator[tuple[str, type]]:

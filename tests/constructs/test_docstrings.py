@@ -12,7 +12,6 @@ import pytest
 from aws_cdk import Duration
 from constructs import Construct
 
-from cdk_fargate_sagemaker import storage
 from cdk_fargate_sagemaker._readable_help import readable
 from cdk_fargate_sagemaker.fargate import SpikeScaling
 from tests.constructs.public_classes import AREAS, own_attributes, public_classes
@@ -64,7 +63,7 @@ def test_a_keyword_that_may_be_left_out_says_what_it_is_then() -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("module", [*AREAS, storage], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", AREAS, ids=lambda module: module.__name__)
 def test_a_package_says_what_it_is_for_in_a_line(module: Any) -> None:
     assert re.fullmatch(r"[A-Z][^\n]*\.", module.__doc__ or "")
 

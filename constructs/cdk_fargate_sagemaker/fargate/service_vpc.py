@@ -40,7 +40,8 @@ class ServiceVpc(ec2.Vpc):
         removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a negative number of gateways.
+        InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a number of gateways
+            that is negative or above that of the zones.
 
     Example:
         ```python
@@ -87,6 +88,9 @@ class ServiceVpc(ec2.Vpc):
                 ),
             ],
         )
+        if nat_gateways is not None and nat_gateways > len(self.availability_zones):
+            zones = len(self.availability_zones)
+            raise refusal("nat_gateways", nat_gateways, f"at most one per availability zone ({zones})")
         self._log_group = logs.LogGroup(
             self,
             "FlowLogs",

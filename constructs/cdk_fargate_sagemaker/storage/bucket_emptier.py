@@ -7,7 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_kind
-from .._interfaces import check_key
+from .._interfaces import AnyKey, check_key
 from .._packaged_function import PackagedFunction
 from .._readable_help import CallSignature
 
@@ -15,29 +15,34 @@ _TAG = "cdk-fargate-sagemaker:ends-with-its-stack"
 
 
 class BucketEmptier(Construct):
-    """Deletes every object version in `bucket`, so that a bucket with `RemovalPolicy.DESTROY` is deleted with its
-    stack.
+    """Deletes every object version of a bucket when its stack is deleted.
 
-    CloudFormation deletes only empty buckets. Create the emptier as a child of the bucket: then resources that depend
-    on the bucket, as its writers should, are deleted first. Once emptied, the bucket accepts no more objects. One
-    function empties all buckets of a stack.
+    CloudFormation deletes only empty buckets, also with `RemovalPolicy.DESTROY`. Create the emptier as a child of the
+    bucket: then resources that depend on the bucket, as its writers should, are deleted first. Once emptied, the bucket
+    accepts no more objects. One function empties all buckets of a stack.
 
     It is a Python function, unlike that of `auto_delete_objects=True`.
-
-        bucket = s3.Bucket(self, "Logs", removal_policy=RemovalPolicy.DESTROY)
-        BucketEmptier(bucket, "Emptier", bucket=bucket)
 
     Args:
         bucket: the bucket. If a later deployment is to keep the bucket, remove the emptier in the same deployment: the
             contents stay.
         log_encryption_key: encrypts the logs of the function; the first that is given in a stack. Default: a new key,
             which is deleted with the stack too.
+
+    Raises:
+        InvalidArgumentError: a bucket that this app does not make, or something else than a key.
+
+    Example:
+        ```python
+        logs_bucket = s3.Bucket(self, "Logs", removal_policy=cdk.RemovalPolicy.DESTROY)
+        BucketEmptier(logs_bucket, "Emptier", bucket=logs_bucket)
+        ```
     """
 
     __signature__ = CallSignature()
 
     def __init__(
-        self, scope: Construct, id: str, *, bucket: s3.Bucket, log_encryption_key: kms.IKey | None = None
+        self, scope: Construct, id: str, *, bucket: s3.Bucket, log_encryption_key: AnyKey | None = None
     ) -> None:
         super().__init__(scope, id)
         check_kind("bucket", bucket, s3.Bucket, "an s3.Bucket of this app", "CloudFormation deletes no other bucket")

@@ -165,6 +165,12 @@ WRONG = [
         excluded_rules=["SizeRestrictions_Body"],
     ),
     refused("cidr-too-small", minimal.service_vpc, "cidr: got '10.0.0.0/28', allowed: an IPv4", cidr="10.0.0.0/28"),
+    refused(
+        "more-gateways-than-zones",
+        minimal.service_vpc,
+        "nat_gateways: got 4, allowed: at most one per availability zone (2)",
+        nat_gateways=4,
+    ),
     refused("address-for-cidr", minimal.service_vpc, "cidr: got '10.0.0.0', allowed: an IPv4 range", cidr="10.0.0.0"),
     refused("one-zone-as-text", minimal.service_vpc, "availability_zones: got 'us-e", availability_zones="us-east-1a"),
     refused("a-zone-twice", minimal.service_vpc, "availability_zones: got a, a, allow", availability_zones=["a", "a"]),
