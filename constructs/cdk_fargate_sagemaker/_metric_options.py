@@ -67,12 +67,12 @@ def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -
         if name not in known:
             raise TypeError(f"got an unexpected keyword argument {name!r}, allowed: {', '.join(sorted(known))}")
     given = {name: value for name, value in options.items() if value is not None}
-    if "period" in given:
-        period = given["period"]
+    period = options.get("period")
+    if period is not None:
         check_duration("period", period, above_zero=True, token=False)
-        milliseconds = known_milliseconds(period) or 0 if isinstance(period, Duration) else 0
+        milliseconds = known_milliseconds(period) or 0
         if milliseconds not in _SHORT_PERIODS and milliseconds % 60_000:
-            raise refusal("period", given["period"], "1, 5, 10 or 30 seconds, or whole minutes")
+            raise refusal("period", period, "1, 5, 10 or 30 seconds, or whole minutes")
     for name in _TEXTS & given.keys():
         check_kind(name, given[name], str, "text")
     if "unit" in given:

@@ -7,7 +7,7 @@ free of all words. The docstrings and comments of `COMMENTED` are free of all wo
 import ast
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -86,28 +86,23 @@ def docstrings_and_comments(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("folder", COMMENTED)
 def test_docstrings_and_comments_are_in_plain_words(folder: str) -> None:
-    words = (*BETTER, *RIDDLES, *TURNS)
-    avoided = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
-    found = [
-        f"{path.relative_to(PROJECT)}: {match.group()}: {better(match.group())}"
-        for path in sorted((PROJECT / folder).rglob("*.py"))
-        for text in docstrings_and_comments(path)
-        for match in avoided.finditer(text)
-    ]
-    assert found == []
+    assert found_in(folder, docstrings_and_comments, (*BETTER, *RIDDLES, *TURNS)) == []
 
 
 @pytest.mark.parametrize("folder", ["constructs", "lambda", "container", "stacks", "tools", "examples"])
 def test_a_program_speaks_in_plain_words(folder: str) -> None:
-    words = (*BETTER, *RIDDLES) if folder in FREE_OF_ALL else WORDS
+    assert found_in(folder, sentences, (*BETTER, *RIDDLES) if folder in FREE_OF_ALL else WORDS) == []
+
+
+def found_in(folder: str, texts_of: Callable[[Path], Iterator[str]], words: Sequence[str]) -> list[str]:
+    """The words that the texts of a folder's programs should not have, each with what to write instead."""
     avoided = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
-    found = [
+    return [
         f"{path.relative_to(PROJECT)}: {match.group()}: {better(match.group())}"
         for path in sorted((PROJECT / folder).rglob("*.py"))
-        for sentence in sentences(path)
-        for match in avoided.finditer(sentence)
+        for text in texts_of(path)
+        for match in avoided.finditer(text)
     ]
-    assert found == []
 
 
 def better(word: str) -> str:

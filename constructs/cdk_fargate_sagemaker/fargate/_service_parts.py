@@ -1,6 +1,6 @@
 """A service and what belongs to it: task count, load balancer, target group; found where this app declares them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Protocol, Self, TypeAlias
@@ -179,14 +179,13 @@ class ServiceParts:
             missing["target-group"] = (
                 f"several target groups, of which {others} is left out; pass the target_group meant"
             )
-        if scalable_target is None:
-            pass
-        elif self.scalable_target is None:
+        own = self.scalable_target
+        if scalable_target is not None and own is None:
             missing["scalable-target"] = f"no task count known: {scalable_target}; pass scalable_target"
-        elif not isinstance(self.scalable_target, _DECLARED_HERE):
+        if scalable_target is not None and own is not None and not isinstance(own, _DECLARED_HERE):
             missing["scalable-target"] = (
-                f"no bounds known of {path_of(self.scalable_target)}, which is imported: {scalable_target}; declare "
-                "the task count in this app"
+                f"no bounds known of {path_of(own)}, which is imported: {scalable_target}; declare the task count in "
+                "this app"
             )
         for part, text in missing.items():
             Annotations.of(scope).add_info_v2(f"cdk-fargate-sagemaker:unknown-{part}", text)
@@ -378,27 +377,21 @@ def _balancers(one: _Attached) -> dict[str | None, str]:
 
 
 def _check_load_balancer(given: elbv2.IApplicationLoadBalancer | None, attached: tuple[_Attached, ...]) -> None:
-    if given is None:
-        return
-    known = {name: shown for one in attached for name, shown in _balancers(one).items()}
-    if _is_none_of(_load_balancer_identity(given), known):
-        raise refusal(
-            "load_balancer",
-            plain(given.node.path),
-            f"{' or '.join(known.values())}, in front of the service",
-            "leave it out",
-        )
+    if given is not None:
+        known = {name: shown for one in attached for name, shown in _balancers(one).items()}
+        _check_among(given, known, where="in front of the service", remedy="leave it out")
 
 
 def _check_pair(load_balancer: elbv2.IApplicationLoadBalancer, target_group: elbv2.IApplicationTargetGroup) -> None:
     known = _balancers(_Attached(target_group=target_group, alternate=None, load_balancer=_load_balancer(target_group)))
-    if _is_none_of(_load_balancer_identity(load_balancer), known):
-        raise refusal(
-            "load_balancer",
-            plain(load_balancer.node.path),
-            f"{' or '.join(known.values())}, that of target_group",
-            "pass the two that belong together",
-        )
+    _check_among(load_balancer, known, where="that of target_group", remedy="pass the two that belong together")
+
+
+def _check_among(
+    given: elbv2.IApplicationLoadBalancer, known: Mapping[str | None, str], *, where: str, remedy: str
+) -> None:
+    if _is_none_of(_load_balancer_identity(given), known):
+        raise refusal("load_balancer", plain(given.node.path), f"{' or '.join(known.values())}, {where}", remedy)
 
 
 def _check_target_group(given: elbv2.IApplicationTargetGroup | None, attached: tuple[_Attached, ...]) -> None:

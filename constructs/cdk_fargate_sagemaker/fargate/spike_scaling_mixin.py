@@ -8,7 +8,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IConstruct, IMixin
 
-from .._checks import check_kind, plain, refusal
+from .._checks import plain, refusal
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .spike_scaling import DEFAULT_COOLDOWN, DEFAULT_STEP, SpikeScaling, check_times, checked_steps
@@ -76,8 +76,8 @@ class SpikeScalingMixin:
         Raises:
             InvalidArgumentError: it has it already, or what `SpikeScaling` raises.
         """
-        check_kind("construct", construct, ecs.BaseService, "a service of aws_ecs", "apply it with construct.with_(…)")
-        assert isinstance(construct, ecs.BaseService)
+        if not isinstance(construct, ecs.BaseService):
+            raise refusal("construct", construct, "a service of aws_ecs", "apply it with construct.with_(…)")
         if construct.node.try_find_child(_ID) is not None:
             raise refusal(
                 "with_",

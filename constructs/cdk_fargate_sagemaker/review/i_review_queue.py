@@ -12,9 +12,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from .._checks import check_duration, check_number, check_text, refusal
+from .._checks import check_duration, check_number, refusal
 from .._interfaces import check_table, checked_grantee
 from .._key_use import DYNAMODB_KEY_USE
+from .._metric_names import check_dimension_value, check_namespace
 from .._metric_options import MetricOptions, with_options
 from .._number_token import number_text
 from .._resource_policy import open_to_account
@@ -258,8 +259,8 @@ class IReviewQueue(Construct):
     def _service_metric(
         self, name: str, namespace: str, service_name: str, options: MetricOptions, period: Duration
     ) -> cloudwatch.Metric:
-        check_text("namespace", namespace)
-        check_text("service_name", service_name)
+        check_namespace("namespace", namespace)
+        check_dimension_value("service_name", service_name)
         metric = cloudwatch.Metric(
             namespace=namespace,
             metric_name=name,

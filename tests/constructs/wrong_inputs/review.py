@@ -158,7 +158,7 @@ WRONG = [
     WrongInput(
         "metrics-of-no-service",
         lambda stack: review_queue(stack).metric_stored(namespace="Moderation/Api", service_name=""),
-        "service_name: got '', allowed: text, not empty",
+        "service_name: got '', allowed: 1 to 255 characters of ASCII, not only spaces",
     ),
     WrongInput(
         "a-reader-by-name",
