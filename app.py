@@ -1,4 +1,4 @@
-"""Entry of the `cdk` command: settings in, the reference system's stacks out."""
+"""The app that the `cdk` command runs: it reads the settings and makes the reference system's stacks."""
 
 import sys
 

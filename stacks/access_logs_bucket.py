@@ -9,7 +9,7 @@ from cdk_fargate_sagemaker.storage import BucketEmptier
 
 
 class AccessLogsBucket(s3.Bucket):
-    """Holds a year of access logs. SSE-S3, since load balancers and S3 itself write with no other encryption."""
+    """Holds a year of access logs, with SSE-S3: load balancers and S3 support no other encryption for access logs."""
 
     def __init__(
         self, scope: Construct, id: str, *, removal_policy: cdk.RemovalPolicy, log_encryption_key: kms.IKey
@@ -24,7 +24,7 @@ class AccessLogsBucket(s3.Bucket):
             lifecycle_rules=[
                 s3.LifecycleRule(expiration=cdk.Duration.days(365), noncurrent_version_expiration=cdk.Duration.days(1))
             ],
-            # Logs are written before a first deployment fails, and a rollback cannot delete a bucket that is not empty.
+            # Logs may exist before a first deployment fails, and a rollback cannot delete a bucket that is not empty.
             removal_policy=removal_policy if removal_policy is cdk.RemovalPolicy.DESTROY else cdk.RemovalPolicy.RETAIN,
         )
         if removal_policy is cdk.RemovalPolicy.DESTROY:

@@ -8,7 +8,7 @@ from stacks.settings import Settings
 
 
 class AlertsStack(cdk.Stack):
-    """The topic that every alert goes to, and Slack as its reader."""
+    """The topic for every alert, and the function that forwards alerts to Slack."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id, env=env, description="Moderation: alerts")

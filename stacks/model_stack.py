@@ -46,7 +46,7 @@ _TRANSFORM_WITH_GPU = "ml.g5.xlarge"
 
 
 class ModelStack(cdk.Stack):
-    """The posts, what reviewers decide on, and the workflow that takes both to a serving endpoint."""
+    """The posts, the table of reviews, and the workflow that trains a model on both and serves it on an endpoint."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, alerts: AlertsTopic, env: cdk.Environment
@@ -67,7 +67,7 @@ class ModelStack(cdk.Stack):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=key,
-            # One call of KMS for many objects.
+            # One KMS call serves many objects.
             bucket_key_enabled=True,
             enforce_ssl=True,
             versioned=True,

@@ -7,7 +7,7 @@ from stacks.removal import removal_policy
 from stacks.settings import Settings
 
 # The services that the ML API calls, besides DynamoDB and those that every task needs to start. ECS fetches the secret
-# of the draws for it.
+# that keys the draws.
 _CALLED = {
     "Secrets": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "Queues": ec2.InterfaceVpcEndpointAwsService.SQS,
@@ -16,9 +16,9 @@ _CALLED = {
 
 
 class NetworkStack(cdk.Stack):
-    """The VPC: tasks in private subnets that reach AWS through endpoints, or through NAT alone; flow logs on.
+    """The VPC: its tasks run in private subnets and reach AWS through endpoints, or through NAT only. Flow logs are on.
 
-    `destinations` is where tasks have to connect to; None where they reach AWS through NAT, at addresses that change.
+    `destinations` is what tasks have to connect to; None where they reach AWS through NAT, at addresses that change.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, env: cdk.Environment) -> None:

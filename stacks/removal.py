@@ -4,9 +4,10 @@ from stacks.settings import Settings
 
 
 def removal_policy(settings: Settings) -> cdk.RemovalPolicy:
-    """What becomes of data, keys and logs as their stack is deleted: `destroy` takes them along, `retain` keeps them.
+    """The removal policy of data, keys and logs: when their stack is deleted, `destroy` deletes and `retain` keeps
+    them.
 
-    What a first deployment made that failed is deleted either way, where a rollback can.
+    If a first deployment fails, its rollback deletes them in both cases, where it can.
     """
     if settings.removal_policy == "destroy":
         return cdk.RemovalPolicy.DESTROY

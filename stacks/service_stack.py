@@ -31,7 +31,7 @@ _CONTAINERS = Path(__file__).parents[1] / "container"
 _CHANGE_LOG = Path(__file__).parent / "changes.yaml"
 # The namespace of the ML API's own metrics.
 _NAMESPACE = "Moderation/Api"
-# The keys of a load balancer that authenticates are at a public address of which AWS publishes no list.
+# The public keys of a load balancer that authenticates are at a public address, of which AWS publishes no list.
 _ANYWHERE = (ec2.Peer.any_ipv4(),)
 # A post may contain any text: moderators must also see texts that look like an attack. Only its length is checked.
 _RULES_OF_WHAT_POSTS_SAY = (
@@ -43,12 +43,12 @@ _RULES_OF_WHAT_POSTS_SAY = (
     "Log4JRCE_BODY",
     "ReactJSRCE_BODY",
 )
-# The time that a stopping task has to send the data in its memory.
+# The time that a stopping task has to send the data that it holds in memory.
 _STOP_TIMEOUT = cdk.Duration.seconds(60)
 
 
 class ServiceStack(cdk.Stack):
-    """The ML API on Fargate, its spike scaling, and the one screen that shows it."""
+    """The ML API on Fargate, its spike scaling, and its dashboard."""
 
     def __init__(
         self,

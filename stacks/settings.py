@@ -1,4 +1,4 @@
-"""The reference system's settings: one validated object an environment, out of the CDK context.
+"""The reference system's settings: one validated object per environment, read from the CDK context.
 
 `cdk.json` holds every value under `environments.<name>`; `-c environment=prod` picks one, `-c service.min_tasks=4`
 replaces a single value.
@@ -36,7 +36,7 @@ InstanceType = Annotated[str, StringConstraints(pattern=f"^{INSTANCE_TYPE}$")]
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used, in one line: its key, what it got, what is allowed, where to correct it."""
+    """A setting is invalid. The message is one line: its key, its value, what is allowed, and where to correct it."""
 
 
 class _Section(BaseModel):
@@ -44,10 +44,11 @@ class _Section(BaseModel):
 
 
 class NetworkSettings(_Section):
-    """The VPC's address range, its number of NAT gateways (at most one an availability zone), and its endpoints.
+    """The VPC's address range, its number of NAT gateways (at most one per availability zone), and its endpoints.
 
-    With `vpc_endpoints` the tasks call AWS through endpoints, and their security group lets them connect nowhere else;
-    it needs the ids of the region's prefix lists of S3 and DynamoDB. Without, they connect to any address over HTTPS.
+    With `vpc_endpoints` the tasks call AWS through endpoints, and their security group allows no other connections;
+    this needs the ids of the region's prefix lists of S3 and DynamoDB. Without it they connect to any address over
+    HTTPS.
     """
 
     cidr: str
@@ -70,10 +71,10 @@ class NetworkSettings(_Section):
 
 
 class ServiceSettings(_Section):
-    """The ML API's Fargate service: task size, scaling, and how it answers.
+    """The ML API's Fargate service: task size, scaling, and how it answers requests.
 
-    `requests_per_minute` is how many one address may send; with it a firewall stands in front, which refuses bodies
-    above 8 KiB too. null: there is none.
+    `requests_per_minute` is how many requests one address may send. It adds a web application firewall, which also
+    refuses bodies above 8 KiB. null: no firewall.
     """
 
     cpu: int
@@ -109,25 +110,28 @@ class ServiceSettings(_Section):
 
 
 class ReviewerSettings(_Section):
-    """Which posts are reviewed, and by whom: nobody, or whom an identity provider knows, by OpenID Connect or Cognito.
+    """Which posts are reviewed, and who reviews them: no one, or users of an identity provider (OpenID Connect or
+    Cognito).
 
-    `sample_percent` of the posts that are not flagged are reviewed too, `second_percent` of all by two reviewers. A
-    post that nobody decided on is removed after `ttl_days`, or never with null. No more than `daily_quota` posts a day
-    are stored.
+    `sample_percent` of the posts that are not flagged are reviewed too. Two reviewers decide on `second_percent` of
+    all. A post without a decision is deleted after `ttl_days`; null: never. At most `daily_quota` posts per day are
+    stored.
 
-    A reviewer makes `decisions_a_minute` at most.
+    A reviewer may make at most `decisions_a_minute` decisions per minute.
 
-    A release is refused where reviewers changed more than `max_changed_percent` of the base data's labels, from
-    `min_changed` on, or where more than `max_reviewer_percent` of reviewers' labels are one's, from `min_labels` on.
+    A release is refused in two cases. Reviewers changed at least `min_changed` labels and more than
+    `max_changed_percent` of the base data's labels. Reviewers gave at least `min_labels` labels, and one reviewer gave
+    more than `max_reviewer_percent` of them.
 
-    An alarm fires when, by what reviewers decided, less than `minimum_precision` percent of what is flagged are
-    violations, or less than `minimum_recall` percent of all violations are flagged; null for none. With
-    `release_when_worse` it starts a release too.
+    An alarm fires when, by the reviewers' decisions, less than `minimum_precision` percent of the flagged posts are
+    violations, or less than `minimum_recall` percent of the violations are flagged; null: no alarm. With
+    `release_when_worse` the alarm starts a release too.
 
-    Of those whom the provider knows, reviewers are who have `required_claim` of `required_claim_value`, are in the user
-    pool's `required_group`, or are among `subjects`. `oauth_scope` is what the provider is asked for.
+    A user of the provider is a reviewer if the user's claim `required_claim` is `required_claim_value`, the user is in
+    the user pool's `required_group`, or `subjects` lists the user. `oauth_scope` is the scope requested from the
+    provider.
 
-    `oidc_client_secret_name` is that of a secret in Secrets Manager, which holds the client's secret as plain text.
+    `oidc_client_secret_name` is the name of a secret in Secrets Manager that holds the client secret as plain text.
     """
 
     sample_percent: Annotated[float, Field(ge=0, le=100)]
@@ -183,24 +187,23 @@ class ReviewerSettings(_Section):
 
     @property
     def names_reviewers(self) -> bool:
-        """Whether it is said who of the provider's users is a reviewer."""
+        """Whether a setting restricts which of the provider's users are reviewers."""
         return any(way is not None for way in (self.required_claim, self.required_group, self.subjects))
 
 
 class ModelSettings(_Section):
     """How the model is trained, judged, released and served.
 
-    `traffic_shifting` is how requests go over to a new model; `release_schedule` is EventBridge's `cron(…)` or
-    `rate(…)` in UTC, or null for none; `start_on_new_labels` is how many labels that reviewers gave since the last
-    good release start the next one, or null where none do. With `unlabelled_posts` the recipe `student` learns from the
-    posts below `unlabelled/` of the data bucket too.
+    `traffic_shifting` is how requests move to a new model. `release_schedule` is EventBridge's `cron(…)` or `rate(…)`
+    in UTC; null: no schedule. The next release starts after `start_on_new_labels` new labels from reviewers since the
+    last good release; null: labels start none. With `unlabelled_posts` the recipe `student` learns from the posts in
+    `unlabelled/` of the data bucket too.
 
-    An alarm fires when the scores, the lengths or the vocabulary of what is served differ from those of the posts that
-    the release was validated on by more than `maximum_score_drift`, `maximum_length_drift` or
-    `maximum_vocabulary_drift` percent; null for none. With recipe `bert` or `student`, `maximum_first_stage_drift` is
-    the same for the share of posts that a cascade's first stage answers. `violation_percent` of the served posts are
-    violations, where the labelled ones have another share. With `release_when_drifted` such an alarm starts a release
-    too.
+    An alarm fires when the scores, the lengths or the vocabulary of served posts differ from those of the release's
+    validation posts by more than `maximum_score_drift`, `maximum_length_drift` or `maximum_vocabulary_drift` percent;
+    null: no alarm. With recipe `bert` or `student`, `maximum_first_stage_drift` is the same limit for the share of
+    posts that a cascade's first stage answers. `violation_percent` is the share of violations in the served posts, if
+    it differs from that in the labelled posts. With `release_when_drifted` such an alarm starts a release too.
     """
 
     recipe: Literal["linear", "bert", "student"]
@@ -252,7 +255,7 @@ class ModelSettings(_Section):
 
     @property
     def first_stage_drift_of_recipe(self) -> float | None:
-        """`maximum_first_stage_drift`, and None with a recipe that never has a first stage."""
+        """`maximum_first_stage_drift`; None for a recipe that never has a first stage."""
         return None if self.recipe == "linear" else self.maximum_first_stage_drift
 
 
@@ -270,7 +273,7 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        # A Local Zone's name continues with a hyphen, as us-west-2-lax-1a.
+        # A Local Zone's name continues with a hyphen, such as us-west-2-lax-1a.
         zone_of_region = re.compile(rf"{self.region}(?:[a-z]|-[a-z0-9-]+)")
         foreign = [zone for zone in self.availability_zones if not zone_of_region.fullmatch(zone)]
         if foreign or len(set(self.availability_zones)) < len(self.availability_zones):
@@ -310,10 +313,10 @@ class Settings(_Section):
 
 
 def load_settings(context: Mapping[str, Any]) -> Settings:
-    """The settings of `context["environment"]`, with the single values that the context replaces.
+    """The settings of `context["environment"]`, with the values that single context keys replace.
 
     Raises:
-        SettingsError: an unknown environment or key, a wrong type, or values that cannot go together.
+        SettingsError: an unknown environment or key, a wrong type, or values that contradict each other.
     """
     environment = context.get("environment")
     if environment not in get_args(EnvironmentName):
@@ -338,7 +341,7 @@ def load_settings(context: Mapping[str, Any]) -> Settings:
 
 
 def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The context entries of this app: feature flags and look-ups contain `@` or `:`, the app's entries never do."""
+    """The context entries of this app. Feature flags and look-ups contain `@` or `:`; the app's entries never do."""
     for key, value in context.items():
         if key in ("environment", "environments", "tree", "acknowledged-issue-numbers") or "@" in key or ":" in key:
             continue
@@ -346,7 +349,7 @@ def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _typed(value: Any) -> Any:
-    """The command line has only strings: `4` is a number, `["a", "b"]` a list, everything else stays a string."""
+    """Parses a string from the command line: `4` is a number, `["a", "b"]` a list, anything else stays a string."""
     if not isinstance(value, str):
         return value
     try:

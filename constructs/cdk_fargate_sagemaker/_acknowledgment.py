@@ -1,4 +1,4 @@
-"""Acknowledgements of cdk-nag's findings, in the form that the installed releases of the CDK and of cdk-nag read."""
+"""Acknowledgements of cdk-nag's findings, in the format of the installed releases of the CDK and cdk-nag."""
 
 import re
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from constructs import IConstruct
 
 from ._construct_tree import once
 
-# What `Validations.ACKNOWLEDGED_RULES_METADATA_KEY` is where the CDK has it, and what cdk-nag 3 reads.
+# The value of `Validations.ACKNOWLEDGED_RULES_METADATA_KEY`, which older releases of the CDK lack. cdk-nag 3 reads it.
 _METADATA_KEY = "aws:cdk:acknowledged-rules"
 _FINDING = re.compile(r"(?P<rule>[^\[]+)(?:\[(?P<finding>.*)\])?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Acknowledgment:
-    """Why a finding of cdk-nag is right as it is.
+    """The reason why a finding of cdk-nag needs no change.
 
     Args:
         id: the finding as cdk-nag 3 names it, e.g. `AwsSolutions-IAM5[Resource::*]`.
-        reason: why, for whoever reads the acknowledgement.
+        reason: why no change is needed, for readers of the acknowledgement.
     """
 
     id: str
@@ -40,7 +40,7 @@ def acknowledge(scope: IConstruct, *acknowledgments: Acknowledgment) -> None:
     for acknowledgment in acknowledgments:
         _record(scope, acknowledgment)
     if _installed_cdk_nag() == 2:
-        # Before cdk-nag's own aspect comes to the resource.
+        # This aspect runs before cdk-nag's own aspect visits the resource.
         Aspects.of(scope).add(_Suppressions(acknowledgments), priority=AspectPriority.MUTATING)
 
 
@@ -52,7 +52,7 @@ def _record(scope: IConstruct, acknowledgment: Acknowledgment) -> None:
             )
             return
         except RuntimeError:
-            # The CDK's first releases with Validations take no id with `::` in it, as that of a resource has.
+            # The CDK's first releases with Validations refuse an id with `::`, such as that of a finding on a resource.
             pass
     scope.node.add_metadata(_METADATA_KEY, {acknowledgment.id: acknowledgment.reason})
 

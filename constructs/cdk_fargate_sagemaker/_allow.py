@@ -16,10 +16,10 @@ def allow(
     conditions: Mapping[str, Any] | None = None,
     wildcard_reason: str | None = None,
 ) -> None:
-    """Lets `role` do `actions` on exactly `resources`, where `conditions` hold.
+    """Allows `role` to perform `actions` on exactly `resources`, under `conditions`.
 
-    A resource with a wildcard needs `wildcard_reason`: cdk-nag, where the app uses it, reads it as the acknowledgement
-    of that one finding.
+    A resource with a wildcard needs `wildcard_reason`: an app's cdk-nag reads it as the acknowledgement of that one
+    finding.
 
     Raises:
         InvalidArgumentError: a wildcard without a reason.

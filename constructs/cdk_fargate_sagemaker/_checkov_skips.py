@@ -9,17 +9,17 @@ _KEY = "checkov"
 
 
 def skip_checkov(construct: Construct, reasons: Mapping[str, str]) -> None:
-    """Writes into the template why single findings of checkov are right on this one resource.
+    """Writes into the template why this one resource needs no change for single findings of checkov.
 
-    The resource's own metadata holds them, where every run of checkov reads them, with whatever options, and names the
-    reason in its report: https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
+    The resource's own metadata holds the reasons. Every run of checkov reads them there, with any options, and prints
+    them in its report: https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
 
     Args:
-        construct: made by this library or app; the finding is on its main resource.
-        reasons: a sentence for each finding, by the check's id. Those that the resource has already stay.
+        construct: made by this library or app; the finding concerns its main resource.
+        reasons: one sentence per finding, by the check's id. Reasons that the resource already has stay.
 
     Raises:
-        InvalidArgumentError: the construct has no resource in the template, as an imported one.
+        InvalidArgumentError: the construct has no resource in the template; an imported one has none.
     """
     resource = construct.node.default_child
     if not isinstance(resource, CfnResource):

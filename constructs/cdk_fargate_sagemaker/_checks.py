@@ -1,7 +1,7 @@
-"""Checks of arguments. Each refuses in one line, `name: got X, allowed: Y; what to do`, whatever the argument is.
+"""Checks of arguments. Each refuses with a one-line error of the same form: `name: got X, allowed: Y; what to do`.
 
-A number or a `Duration` may be a token: its value is known at deployment only. It passes, for CloudFormation to judge,
-unless `token=False`: what is computed from it would be wrong.
+A number or a `Duration` may be a token, whose value is known at deployment only. A token passes, and CloudFormation
+checks the value. With `token=False` it is refused, because synthesis computes with the value.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,26 +19,26 @@ _LONGEST_SHOWN = 80
 
 
 def refusal(name: str, given: Any, allowed: str, remedy: str | None = None) -> InvalidArgumentError:
-    """The error for an argument that cannot be used, to be raised.
+    """Returns the error to raise for an invalid argument.
 
     Args:
-        name: of the argument, as the caller wrote it.
-        given: the argument; text that does not stand for itself is passed through `plain`.
+        name: the argument's name, as the caller wrote it.
+        given: the argument, or a description of it wrapped in `plain`.
         allowed: what the argument may be.
-        remedy: what to do; left out where `allowed` says it.
+        remedy: what to do. None where `allowed` says it already.
     """
     line = f"{name}: got {shown(given)}, allowed: {allowed}"
     return InvalidArgumentError(f"{line}; {remedy}" if remedy else line)
 
 
 class plain(str):
-    """Words for what was given, shown as they are: `refusal("cluster", plain("none"), …)`."""
+    """A description of an argument, which an error shows without quotes: `refusal("cluster", plain("none"), …)`."""
 
     __slots__ = ()
 
 
 def shown(given: Any) -> str:
-    """What was given, on one line and not too long: text in quotes, numbers as written, other things by their type."""
+    """An argument as one short line: text in quotes, numbers as written, other objects by their type."""
     if isinstance(given, plain):
         return str(given)
     if given is None:
@@ -56,8 +56,8 @@ def shown(given: Any) -> str:
         return f"the class {given.__name__}"
     if isinstance(given, list | tuple | dict | set) and not given:
         return f"an empty {type(given).__name__}"
-    # jsii's stand-ins for interfaces are called `_ITopicProxy`; the interface is what the caller knows.
-    # Of an imported thing jsii's stand-in is one for all the interfaces that it has; the last is the thing's own.
+    # jsii's proxies for interfaces have names such as `_ITopicProxy`; the caller knows the interface's name. An
+    # imported construct has one proxy for all its interfaces; the last of them is the construct's own.
     stand_in = getattr(given, "_delegates", [given])[-1] if type(given).__name__ == "InterfaceDynamicProxy" else given
     kind = type(stand_in).__name__.removeprefix("_").removesuffix("Proxy")
     return f"{'an' if kind[:1] in 'AEIOUaeiou' else 'a'} {kind}"
@@ -75,7 +75,7 @@ def check_number(
     token: bool = True,
     remedy: str | None = None,
 ) -> None:
-    """Refuses what is no number, a number out of bounds, NaN, and with `whole` a fraction.
+    """Refuses a value that is not a number, a number out of bounds, NaN, and with `whole` a fraction.
 
     Raises:
         InvalidArgumentError: see above; a token with `token=False`.
@@ -95,7 +95,7 @@ def check_number(
         if not token:
             raise refusal(name, number, f"{allowed()}, {_KNOWN_NOW}", remedy)
         return
-    # Written so that NaN, of which no comparison holds, is refused.
+    # Every comparison with NaN is false. In this form the condition refuses it.
     within = (
         (at_least is None or number >= at_least)
         and (above is None or number > above)
@@ -110,9 +110,9 @@ def check_number(
 def check_percent(
     name: str, percent: Any, *, at_least: float | None = None, token: bool = True, remedy: str | None = None
 ) -> None:
-    """Refuses what is no percentage: above 0, or `at_least`, up to 100.
+    """Refuses a value that is not a percentage: a number above 0, or from `at_least`, up to 100.
 
-    Give `at_least=1` where nobody means less than one percent, so that 0.5, meant as a half, is refused.
+    Give `at_least=1` where less than one percent makes no sense: then 0.5, given for a half, is refused.
 
     Raises:
         InvalidArgumentError: see above.
@@ -136,9 +136,9 @@ def check_duration(
     token: bool = True,
     remedy: str | None = None,
 ) -> None:
-    """Refuses what is no `Duration`, one out of bounds, and with `whole` one that is no whole number of that unit.
+    """Refuses a value that is not a `Duration`, a `Duration` out of bounds, and with `whole` a fraction of that unit.
 
-    A token passes in the unit `whole` (else in seconds) alone, since nothing can convert it.
+    A token passes only in the unit `whole`, or in seconds without it, because synthesis cannot convert a token.
 
     Raises:
         InvalidArgumentError: see above; a token with `token=False`.
@@ -177,12 +177,12 @@ def check_duration(
         raise refusal(name, duration, allowed(), remedy)
 
 
-# A Duration never changes, and each question about one is a call to the JavaScript side: defaults are asked once.
+# A Duration never changes, and each question about one is a call to the JavaScript process. So defaults are asked once.
 _MILLISECONDS: WeakKeyDictionary[Duration, float] = WeakKeyDictionary()
 
 
 def known_milliseconds(duration: Duration) -> float | None:
-    """The length of `duration`; None where it is a token."""
+    """The length of `duration`; None for a token."""
     if (known := _MILLISECONDS.get(duration)) is not None:
         return known
     if duration.is_unresolved():
@@ -191,7 +191,7 @@ def known_milliseconds(duration: Duration) -> float | None:
 
 
 def check_one_of(name: str, given: Any, allowed: Collection[Any], remedy: str | None = None) -> None:
-    """Refuses what is not among `allowed`, unless it is a token.
+    """Refuses a value that is not in `allowed`, unless it is a token.
 
     Raises:
         InvalidArgumentError: see above.
@@ -207,7 +207,7 @@ def check_one_of(name: str, given: Any, allowed: Collection[Any], remedy: str | 
 def check_kind(
     name: str, given: Any, kinds: type | tuple[type, ...], allowed: str | None = None, remedy: str | None = None
 ) -> None:
-    """Refuses what is of none of `kinds`.
+    """Refuses a value that is not an instance of one of `kinds`.
 
     Raises:
         InvalidArgumentError: see above.
@@ -218,7 +218,7 @@ def check_kind(
 
 
 def check_text(name: str, given: Any, allowed: str = "text", remedy: str | None = None) -> None:
-    """Refuses what is no text, and text of blanks alone.
+    """Refuses a value that is not text, and text that is empty or blank.
 
     Raises:
         InvalidArgumentError: see above.
@@ -229,9 +229,9 @@ def check_text(name: str, given: Any, allowed: str = "text", remedy: str | None 
 
 
 def check_flags(**given: Any) -> None:
-    """Refuses, by the names of the arguments, what is neither True nor False.
+    """Refuses a value that is neither True nor False. The keywords are the arguments' names.
 
-    A value of the context is text, and Python takes "false" for true.
+    Context values from the command line are text, and for Python the text "false" is true.
 
     Raises:
         InvalidArgumentError: see above.
@@ -241,21 +241,21 @@ def check_flags(**given: Any) -> None:
 
 
 def check_interface(name: str, given: Any, attribute: str, allowed: str, remedy: str | None = None) -> None:
-    """Refuses what has no `attribute`, by which an interface of the CDK is known (`topic_arn` of a topic).
+    """Refuses an object without `attribute`, which identifies an interface of the CDK (a topic has `topic_arn`).
 
-    Interfaces of jsii are protocols that cannot be asked by `isinstance`.
+    `isinstance` does not work with jsii's interfaces, which are protocols.
 
     Raises:
         InvalidArgumentError: see above.
     """
-    # Of the class first: on the object itself it would be read, which is a call to the JavaScript side. A class itself
-    # has the attribute too, and would fail much later.
+    # The class is asked first: asking the object reads the attribute, which is a call to the JavaScript process. A
+    # class given instead of an object has the attribute too, and would fail much later.
     if isinstance(given, type) or (not hasattr(type(given), attribute) and not hasattr(given, attribute)):
         raise refusal(name, given, allowed, remedy)
 
 
 def check_sequence(name: str, given: Any, allowed: str, *, empty: bool = True) -> Sequence[Any]:
-    """`given` as a tuple; refuses one thing in place of a list, and with `empty=False` none.
+    """Returns `given` as a tuple. Refuses a single object instead of a list, and with `empty=False` an empty list.
 
     Raises:
         InvalidArgumentError: see above.

@@ -2,8 +2,8 @@ from aws_cdk import Aws, CfnMapping, Stack, Token
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
 
-# The hosts of AWS's sign-in pages, which botocore knows for each partition (its data of the service signin), have the
-# same domains.
+# The hosts of AWS's sign-in pages have the same domains; botocore's data of the service signin lists them per
+# partition.
 _HOSTS = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -16,9 +16,9 @@ _MAPPING = "ConsoleHosts"
 
 
 def console_url(scope: Construct) -> str:
-    """Where the console of the region of `scope` is, without a slash at the end.
+    """The address of the AWS console in the region of `scope`, without a slash at the end.
 
-    Where only the deployment knows the region, it looks the host up in a mapping of the template.
+    If the region is known at deployment only, the deployment looks the host up in a mapping of the template.
     """
     stack = Stack.of(scope)
     if not Token.is_unresolved(stack.region):

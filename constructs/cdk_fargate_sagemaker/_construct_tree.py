@@ -1,4 +1,4 @@
-"""What never changes about a construct, asked once: each question is a call to the JavaScript side."""
+"""Facts about a construct that never change, asked once: each question is a call to the JavaScript process."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,7 +13,7 @@ _Answer = TypeVar("_Answer")
 
 
 def once(question: Callable[[_Asked], _Answer]) -> Callable[[_Asked], _Answer]:
-    """`question`, asked once of each construct; its answer must not change as the app grows."""
+    """Caches the answer to `question` per construct; the answer must not change as the app grows."""
     answers: WeakKeyDictionary[_Asked, _Answer] = WeakKeyDictionary()
 
     @wraps(question)
@@ -33,12 +33,12 @@ def stack_of(construct: IConstruct) -> Stack:
 
 @once
 def partition_of(construct: IConstruct) -> str:
-    """The partition of the stack that `construct` is in, which only a deployment knows."""
+    """The partition of the stack that `construct` is in; it is known at deployment only."""
     return stack_of(construct).partition
 
 
 @once
 def path_of(construct: IConstruct) -> str:
-    """The path of `construct` from the app, as `Shop/Web/Service`."""
+    """The path of `construct` from the app, such as `Shop/Web/Service`."""
     path: str = construct.node.path
     return path

@@ -5,16 +5,16 @@ from constructs import Construct
 
 from ._acknowledgment import Acknowledgment, acknowledge
 
-# 62 kinds of characters: 381 bits, where HMAC-SHA256 uses 256.
+# 64 characters, each one of 62, are 381 bits; HMAC-SHA256 uses 256.
 _CHARACTERS = 64
 
 
 def draw_secret(
     scope: Construct, id: str, *, description: str, encryption_key: kms.IKey, removal_policy: RemovalPolicy
 ) -> secretsmanager.Secret:
-    """A secret of random characters that Secrets Manager makes, by which draws are made that nobody can foresee.
+    """A secret of random characters from Secrets Manager, the key of draws that must be unpredictable.
 
-    Not an HMAC key of KMS: who draws reads the secret once, where KMS would be called, and paid, for each post.
+    It is not an HMAC key of KMS: a program that draws reads the secret once, but would call and pay KMS for each post.
     """
     secret = secretsmanager.Secret(
         scope,

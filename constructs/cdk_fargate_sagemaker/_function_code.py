@@ -8,9 +8,10 @@ _REPOSITORY = Path(__file__).parents[2] / "lambda"
 
 
 def function_code(name: str) -> lambda_.Code:
-    """The code of the function `name`: the wheel carries it; in the repository it is in `lambda/`.
+    """The code of the function `name`: from the wheel, or from `lambda/` in the repository.
 
-    There a package that constructs and tools use too is a link to its one source; the asset has a copy.
+    In the repository, a package that constructs and tools use too is a symbolic link to its one source; the asset has a
+    copy.
     """
     root = _PACKAGED if _PACKAGED.is_dir() else _REPOSITORY
     return lambda_.Code.from_asset(

@@ -4,7 +4,7 @@ from ._acknowledgment import Acknowledgment, acknowledge
 
 
 def acknowledge_inline_policy(role: iam.IRole | iam.Policy, *further: Acknowledgment) -> None:
-    """Says why the policies of a role that this library makes are inline, and what else is to be said about it."""
+    """Acknowledges why a role of this library has inline policies, and the findings in `further`."""
     acknowledge(
         role,
         Acknowledgment(

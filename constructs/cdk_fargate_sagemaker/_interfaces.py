@@ -1,7 +1,7 @@
-"""Interfaces of the CDK that signatures take: their types, and checks for a name, an ARN or a likely other thing.
+"""Interfaces of the CDK that signatures take: their types, and checks that refuse a name, an ARN or another construct.
 
-pyright does not see that these classes of the CDK are its interfaces: the parameters of some methods have other names
-in a class, as those of `Topic.add_subscription(topic_subscription)` and `ITopic.add_subscription(subscription)`.
+pyright does not accept these classes of the CDK as its interfaces: the parameters of some methods have other names in
+the class, such as `Topic.add_subscription(topic_subscription)` and `ITopic.add_subscription(subscription)`.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ AnyTopic = sns.ITopic | sns.Topic
 
 
 def check_bucket(name: str, bucket: Any) -> None:
-    """Refuses what is no bucket.
+    """Refuses a value that is not a bucket.
 
     Raises:
         InvalidArgumentError: see above.
@@ -31,7 +31,7 @@ def check_bucket(name: str, bucket: Any) -> None:
 
 
 def check_function(name: str, function: Any) -> None:
-    """Refuses what is no function of Lambda.
+    """Refuses a value that is not a Lambda function.
 
     Raises:
         InvalidArgumentError: see above.
@@ -41,7 +41,7 @@ def check_function(name: str, function: Any) -> None:
 
 
 def checked_grantee(grantee: iam.IGrantable) -> iam.IGrantable:
-    """Returns the grantee; refuses what cannot be granted anything, as a role's name.
+    """Returns the grantee; refuses a value without a principal, such as a role's name.
 
     Raises:
         InvalidArgumentError: see above.
@@ -52,7 +52,7 @@ def checked_grantee(grantee: iam.IGrantable) -> iam.IGrantable:
 
 
 def check_key(name: str, key: Any) -> None:
-    """Refuses what is no key.
+    """Refuses a value that is not a KMS key.
 
     Raises:
         InvalidArgumentError: see above.
@@ -62,7 +62,7 @@ def check_key(name: str, key: Any) -> None:
 
 
 def check_secret(name: str, secret: Any) -> None:
-    """Refuses what is no secret. Text is not shown: it may be the secret itself.
+    """Refuses a value that is not a secret. The error does not show text, which may be the secret itself.
 
     Raises:
         InvalidArgumentError: see above.
@@ -74,7 +74,7 @@ def check_secret(name: str, secret: Any) -> None:
 
 
 def check_table(name: str, table: Any) -> None:
-    """Refuses what is no table.
+    """Refuses a value that is not a table.
 
     Raises:
         InvalidArgumentError: see above.
@@ -84,7 +84,7 @@ def check_table(name: str, table: Any) -> None:
 
 
 def check_topic(name: str, topic: Any) -> None:
-    """Refuses what is no topic.
+    """Refuses a value that is not a topic.
 
     Raises:
         InvalidArgumentError: see above.

@@ -9,8 +9,8 @@ from constructs import Construct, IConstruct
 from ._allow import allow
 from ._resource_policy import open_to_account
 
-# What a caller of a table whose key is a customer's needs on that key. By name: cdk-nag takes the CDK's own grant, with
-# its wildcards, for careless.
+# What a caller of a table with a customer managed key needs on that key. Each action is named, because cdk-nag reports
+# the wildcards of the CDK's own grant.
 DYNAMODB_KEY_USE = [
     "kms:Decrypt",
     "kms:DescribeKey",
@@ -25,26 +25,26 @@ DYNAMODB_KEY_USE = [
 def allow_key(
     role: iam.Role, key: kms.IKey, actions: Sequence[str], *, conditions: Mapping[str, Any] | None = None
 ) -> None:
-    """Lets `role` do `actions` with `key`, where `conditions` hold, and the role's account where the key is another's.
+    """Allows `role` to perform `actions` with `key`, under `conditions`; a key of another account allows its account.
 
-    Not by the key's own grants, which allow kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough, and
-    take an imported key for one of the same account.
+    It does not use the key's own grants: they allow kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough,
+    and treat an imported key as one of the same account.
     """
     allow(role, actions, key.key_arn, conditions=conditions)
     open_to_account(key, key.key_arn, role, actions, "*")
 
 
 def through_secrets_manager(scope: IConstruct) -> Mapping[str, Any]:
-    """The condition that Secrets Manager uses the key, in the region of `scope`, for whoever reads a secret.
+    """The condition that the key is used through Secrets Manager in the region of `scope`.
 
-    By either name in China, as for DynamoDB.
+    It allows both names of the service in China, like `through_dynamodb`.
     """
     return {"StringLike": {"kms:ViaService": f"secretsmanager.{Stack.of(scope).region}.amazonaws.com*"}}
 
 
 def through_dynamodb(scope: Construct) -> Mapping[str, Any]:
-    """The condition that DynamoDB uses the key, in the region of `scope`, for whoever asks it.
+    """The condition that the key is used through DynamoDB in the region of `scope`.
 
-    AWS's pages leave open whether the service's name has the partition's suffix in China: both are let in.
+    AWS's pages do not say whether the service's name has the partition's suffix in China: both names are allowed.
     """
     return {"StringLike": {"kms:ViaService": f"dynamodb.{Stack.of(scope).region}.amazonaws.com*"}}

@@ -7,7 +7,7 @@ from ._managed_queue_key import explain_managed_key
 
 
 def last_queue(scope: Construct, id: str) -> sqs.Queue:
-    """A queue for what could not be delivered: a person has two weeks to read what it holds."""
+    """A dead-letter queue for messages that could not be delivered. It keeps them for two weeks."""
     queue = sqs.Queue(
         scope,
         id,

@@ -1,6 +1,6 @@
-"""What outlives its stack, and what each life of a stack calls its own.
+"""Resources that outlive their stack, and names that are unique to each life of a stack.
 
-A stack that is destroyed and deployed again has a second life, and so has one whose first deployment failed.
+A stack that is destroyed and deployed again begins a second life, and so does one whose first deployment failed.
 """
 
 from typing import Any
@@ -11,8 +11,8 @@ from constructs import Construct
 from ._checks import check_kind
 
 VENDED_STATES = "/aws/vendedlogs/states/"
-"""In front of the name of a state machine's log group: CloudWatch Logs lets Step Functions write to these without a
-statement of each group in the account's one resource policy, which holds 5,120 characters.
+"""The prefix of the name of a state machine's log group. Step Functions may write to log groups with this prefix
+without a statement per group in the account's resource policy, which holds at most 5,120 characters.
 https://docs.aws.amazon.com/step-functions/latest/dg/bp-cwl.html
 """
 
@@ -30,23 +30,23 @@ def check_removal_policy(removal_policy: Any) -> None:
 
 
 def is_kept(removal_policy: RemovalPolicy) -> bool:
-    """Whether a resource with this policy stays when its stack is deleted."""
+    """Whether a resource with this policy is kept when its stack is deleted."""
     return removal_policy in (RemovalPolicy.RETAIN, RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
 
 def kept_from_the_start(removal_policy: RemovalPolicy) -> RemovalPolicy:
-    """The policy of a resource that a rollback of the first deployment could not delete, so that it is not asked to.
+    """The policy for a resource that the rollback of a first deployment cannot delete: the rollback must keep it.
 
-    DynamoDB refuses to delete a protected table, S3 a bucket to which a load balancer has written its test object: with
-    `RetainExceptOnCreate` such a rollback would fail, and take a person.
+    DynamoDB refuses to delete a protected table, and S3 a bucket with a load balancer's test object. With
+    `RetainExceptOnCreate` such a rollback would fail, and a person would have to finish it.
     """
     return RemovalPolicy.RETAIN if is_kept(removal_policy) else removal_policy
 
 
 def name_of_this_life(scope: Construct, prefix: str) -> str:
-    """A name that begins with `prefix` and that no other life of the stack has: it ends with the id of the stack.
+    """A name that begins with `prefix` and ends with the id of the stack, so that no other life of the stack has it.
 
-    For what AWS demands a prefix of. Without one, CloudFormation makes names that no other life has.
+    It is for resources whose name AWS requires to have a prefix. CloudFormation makes unique names for all others.
     """
     path = Names.unique_resource_name(scope, max_length=_LONGEST_PATH, separator="-")
     # arn:aws:cloudformation:<region>:<account>:stack/<name>/<id>

@@ -1,4 +1,4 @@
-"""Checks of the settings that everything that writes logs takes."""
+"""Checks of the settings that every construct with logs takes."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ._lives import check_removal_policy
 def check_log_settings(
     *, log_encryption_key: Any, removal_policy: Any, log_retention: Any = logs.RetentionDays.ONE_MONTH
 ) -> None:
-    """Refuses days for a retention, a key's ARN for a key, and text for a removal policy.
+    """Refuses a number of days as the retention, a key's ARN as the key, and text as the removal policy.
 
     A construct that takes no retention leaves it out.
 
@@ -26,7 +26,7 @@ def check_log_settings(
 
 
 def check_log_retention(log_retention: Any) -> None:
-    """Refuses what is no time that CloudWatch Logs keeps logs for, as a number of days.
+    """Refuses a value that is not a retention of CloudWatch Logs, such as a number of days.
 
     Raises:
         InvalidArgumentError: see above.

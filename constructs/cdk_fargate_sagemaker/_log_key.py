@@ -1,4 +1,4 @@
-"""The key with which CloudWatch Logs encrypts what is written to it."""
+"""The key with which CloudWatch Logs encrypts logs."""
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -10,9 +10,9 @@ from ._resource_policy import add_statement
 
 
 def log_key(scope: Construct, *, given: kms.IKey | None, removal_policy: RemovalPolicy) -> kms.IKey:
-    """The key given, or one made as `LogKey`; CloudWatch Logs may use either for log groups of this account.
+    """Returns the key given, or a new `LogKey`, and allows CloudWatch Logs to use it for log groups of this account.
 
-    Of a key that is imported, the owner has to let it: the app warns with the statement.
+    The owner of an imported key must allow it; the app warns with the statement to add.
     """
     statement = _statement(stack_of(scope))
     if given is not None:
@@ -35,7 +35,8 @@ def _statement(stack: Stack) -> iam.PolicyStatement:
         service="logs", resource="log-group", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-    # The service's name has the region and, unlike most, the partition's suffix: logs.cn-north-1.amazonaws.com.cn.
+    # The service principal contains the region and, unlike most, the partition's suffix:
+    # logs.cn-north-1.amazonaws.com.cn.
     return iam.PolicyStatement(
         principals=[iam.ServicePrincipal(f"logs.{stack.region}.{stack.url_suffix}")],
         actions=["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],

@@ -8,6 +8,6 @@ def explain_managed_key(
     *,
     rather: str = "with a customer key, a sender that KMS denies would lose the messages that the queue is to keep.",
 ) -> None:
-    """Says why a queue of this library is encrypted with SQS's own key, rather than with a customer's."""
+    """Acknowledges why a queue of this library is encrypted with SQS's own key, not with a customer managed key."""
     managed = "SQS encrypts it with its own key (SqsManagedSseEnabled), which the check passes over"
     skip_checkov(queue, {"CKV_AWS_27": f"{managed}; {rather}"})

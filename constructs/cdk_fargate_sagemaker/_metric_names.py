@@ -14,7 +14,7 @@ _DIMENSION_VALUE: Final = re.compile(r"(?=.*[^ ])[ -~]{1,255}")
 
 
 def check_namespace(name: str, namespace: Any, what: str | None = None) -> None:
-    """Refuses a namespace in which CloudWatch accepts no metrics. `what` says whose namespace it is.
+    """Refuses a namespace that CloudWatch does not accept. `what` describes the argument in the error.
 
     Raises:
         InvalidArgumentError: see above.
@@ -23,7 +23,7 @@ def check_namespace(name: str, namespace: Any, what: str | None = None) -> None:
 
 
 def check_dimension_value(name: str, value: Any, what: str | None = None) -> None:
-    """Refuses a value that CloudWatch does not accept for a dimension. `what` says what it is the name of.
+    """Refuses a value that CloudWatch does not accept for a dimension. `what` describes the argument in the error.
 
     Raises:
         InvalidArgumentError: see above.

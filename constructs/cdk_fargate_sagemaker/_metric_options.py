@@ -1,4 +1,4 @@
-"""The options that every `metric_*` takes, as those of the CDK do."""
+"""The options of every `metric_*` method, the same as those of the CDK's methods."""
 
 from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
@@ -9,7 +9,7 @@ from ._checks import check_duration, check_kind, known_milliseconds, refusal
 
 
 class ExpressionOptions(TypedDict, total=False):
-    """What a math expression takes. Period, region and account are those of the metrics in it too."""
+    """The options of a math expression. Period, region and account apply to the metrics in it too."""
 
     account: str | None
     color: str | None
@@ -19,7 +19,7 @@ class ExpressionOptions(TypedDict, total=False):
 
 
 class MetricOptions(ExpressionOptions, total=False):
-    """What a metric takes; where it is computed of several, statistic and unit are those of each."""
+    """The options of a metric. For an expression of several metrics, statistic and unit apply to each of them."""
 
     statistic: str | None
     unit: cloudwatch.Unit | None
@@ -31,37 +31,37 @@ _Metric = TypeVar("_Metric", cloudwatch.Metric, cloudwatch.MathExpression, AnyMe
 _EXPRESSION = ExpressionOptions.__optional_keys__
 _METRIC = MetricOptions.__optional_keys__
 _TEXTS = {"account", "color", "label", "region", "statistic"}
-# As the CDK takes them; CloudWatch knows 20 seconds too.
+# The periods that the CDK accepts; CloudWatch has 20 seconds too.
 _SHORT_PERIODS = (1_000, 5_000, 10_000, 30_000)
-# What a line looks like is for the expression, and not for the metrics that it is computed of.
+# Color and label apply to the expression's line, not to the metrics that it is computed from.
 _LOOKS = ("color", "label")
 
 
 def with_options(metric: _Metric, options: ExpressionOptions) -> _Metric:
-    """`metric` with what is in `options`, a `MetricOptions` for a metric that has a statistic, in place of its own.
+    """Returns `metric` with `options` instead of its own: `MetricOptions` for a metric that has a statistic.
 
     Raises:
-        TypeError: an option that there is not.
+        TypeError: an unknown option.
     """
     return cast(_Metric, _applied(metric, given_options(options)))
 
 
 def with_expression_options(metric: cloudwatch.MathExpression, options: ExpressionOptions) -> cloudwatch.MathExpression:
-    """The same for an expression whose metrics have the only statistic that makes sense of it.
+    """The same for an expression whose metrics work with one statistic only, so that statistic and unit are refused.
 
     Raises:
-        TypeError: an option that it does not take.
+        TypeError: an unknown option, or one of a metric.
     """
     return cast(cloudwatch.MathExpression, _applied(metric, given_options(options, _EXPRESSION)))
 
 
 def given_options(options: ExpressionOptions, known: frozenset[str] = _METRIC) -> dict[str, Any]:
-    """Those that are not None.
+    """Returns the options that are not None.
 
     Raises:
-        TypeError: one that is not `known`.
-        InvalidArgumentError: an option of another type, or a period that CloudWatch does not have, or that is known at
-            deployment only: the CDK computes with it.
+        TypeError: an option that is not in `known`.
+        InvalidArgumentError: an option of another type, a period that CloudWatch does not have, or one that is known at
+            deployment only, since the CDK computes with it.
     """
     for name in options:
         if name not in known:

@@ -16,13 +16,14 @@ from ._log_key import log_key
 
 
 class PackagedFunction(Construct):
-    """One of this library's own functions: Python 3.13 on ARM64, with a role and a log group that are its alone.
+    """One of this library's own Lambda functions: Python 3.13 on ARM64, with a role and a log group of its own.
 
-    The role may write to that log group and trace to X-Ray, nothing else; what the function needs beyond it is granted
-    by its owner. The logs are encrypted with `log_encryption_key`, which CloudWatch Logs is allowed to use, or with a
-    key made here. Without `dead_letter_queue` the function has to be invoked by somebody who waits for its answer.
+    The role may write to that log group and trace to X-Ray, nothing else; the construct that makes the function grants
+    what else it needs. The logs are encrypted with `log_encryption_key`, which CloudWatch Logs is allowed to use, or
+    with a key made here. Without `dead_letter_queue` the function must be invoked synchronously: its caller waits for
+    the result.
 
-    `name` is the function's folder below `lambda/`, whose module of the same name has `handler(event, context)`.
+    `name` is the function's folder in `lambda/`, whose module of the same name has `handler(event, context)`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What `help()`, editors and error messages show of the library, where jsii's own is unreadable."""
+"""Readable signatures and defaults for `help()`, editors and error messages, instead of jsii's."""
 
 import inspect
 from typing import Any
@@ -7,9 +7,10 @@ from aws_cdk import Duration
 
 
 class CallSignature:
-    """The arguments with which a class is made; jsii's metaclass says `(*args: Any, **kwargs) -> ~M` of each.
+    """The arguments of a class; jsii's metaclass shows `(*args: Any, **kwargs) -> ~M` for each.
 
-    `__signature__ = CallSignature()` in a class. A subclass with an `__init__` of its own shows that one's arguments.
+    Use it as `__signature__ = CallSignature()` in a class. A subclass with its own `__init__` shows the arguments of
+    that.
     """
 
     def __get__(self, instance: Any, owner: type) -> inspect.Signature:
@@ -19,7 +20,7 @@ class CallSignature:
 
 
 def readable(duration: Duration) -> Duration:
-    """The same `Duration`, shown as `Duration.minutes(10)` where it is a default, and not by its address."""
+    """The same `Duration`; a signature shows it as `Duration.minutes(10)` where it is a default, not by its address."""
     duration.__class__ = _ReadableDuration
     return duration
 

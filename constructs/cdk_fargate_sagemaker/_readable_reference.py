@@ -3,7 +3,7 @@ from typing import Any
 
 
 def readable_reference(reference: Any) -> str:
-    """A resolved ARN, or any resolved text, as cdk-nag writes it in a finding's name: `<Data.Arn>/runs/*`."""
+    """Writes a resolved ARN, or any resolved text, like cdk-nag does in a finding's name: `<Data.Arn>/runs/*`."""
     match reference:
         case str():
             return reference

@@ -1,8 +1,8 @@
-"""The policies of keys, topics, buckets, secrets and repositories, which may belong to another app or account.
+"""Policies of keys, topics, buckets, secrets and repositories, which may belong to another app or account.
 
-The CDK changes the policy of a resource that the app makes. Of an imported one it drops each statement, and says so in
-its result alone. Whatever adds a statement here has that result read: a statement that was dropped becomes a warning of
-the app, once for each resource and principal, with the statement as JSON for the owner to add.
+The CDK changes the policy of a resource that the app makes. It drops each statement for an imported resource, and only
+its result shows that. This module reads the result: a dropped statement becomes a warning of the app, once per resource
+and principal, with the statement as JSON for the owner to add.
 """
 
 import json
@@ -27,7 +27,7 @@ class _HasPolicy(IResource, Protocol):
 
 
 def add_statement(resource: _HasPolicy, arn: str, statement: iam.PolicyStatement) -> bool:
-    """Adds `statement` to the policy of `resource`, or has the app warn that the owner of `arn` has to add it.
+    """Adds `statement` to the policy of `resource`, or makes the app warn that the owner of `arn` has to add it.
 
     Returns whether it was added.
     """
@@ -40,12 +40,12 @@ def add_statement(resource: _HasPolicy, arn: str, statement: iam.PolicyStatement
 def open_to_account(
     resource: _HasPolicy, arn: str, grantee: iam.IGrantable, actions: Sequence[str], *resources: str
 ) -> None:
-    """Where `resource` belongs to another account than `grantee`, lets that account do `actions` with it.
+    """If `resource` and `grantee` belong to different accounts, allows the grantee's account to perform `actions`.
 
-    Within an account the policy of a role is enough: a key's default policy leaves it to its account, and so do topics,
-    buckets and secrets. Across accounts both sides have to allow it
+    Within an account the policy of a role is enough: a key's default policy delegates access to its account's policies,
+    and so do topics, buckets and secrets. Across accounts both sides have to allow it
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html). An
-    account that is not known at synthesis is taken for the same.
+    account that is not known at synthesis is treated as the same.
     """
     if _known_env(resource)[0] is None:
         return
@@ -61,18 +61,18 @@ def open_to_account(
 
 
 def is_of_other_account(resource: IResource, account: str) -> bool:
-    """Whether it is known now that `resource` does not belong to `account`."""
+    """Whether synthesis knows that `resource` does not belong to `account`."""
     return _differ(_known_env(resource)[0], account)
 
 
 def is_of_other_region(resource: IResource, region: str) -> bool:
-    """Whether it is known now that `resource` is not in `region`."""
+    """Whether synthesis knows that `resource` is not in `region`."""
     return _differ(_known_env(resource)[1], region)
 
 
 @once
 def _known_env(resource: IResource) -> tuple[str | None, str | None]:
-    """The account and the region of `resource`, None where only a deployment knows."""
+    """The account and the region of `resource`; None for one that is known at deployment only."""
     env = resource.env
     account, region = (None if Token.is_unresolved(value) else value for value in (env.account, env.region))
     return account, region
@@ -93,7 +93,7 @@ def _missing(resource: IResource, arn: str) -> "_MissingStatements":
 
 @jsii.implements(IAspect)
 class _MissingStatements:
-    """What an imported resource's policy has to say: gathered while constructs are made, reported at synthesis."""
+    """The statements that an imported resource's policy lacks: collected from the constructs, reported at synthesis."""
 
     def __init__(self, arn: str, *, path: str) -> None:
         self._arn = arn
@@ -124,7 +124,7 @@ def _message(arn: str, statements: str) -> str:
 
 
 def _warn_once(node: IConstruct, id: str, message: str) -> None:
-    # An app may import a resource in each of its stacks. The root's metadata is in no output.
+    # An app may import a resource in each of its stacks. The note is in the root's metadata, which no output contains.
     root, line = node.node.root.node, f"{id} {message}"
     if any(entry.type == _WARNING and entry.data == line for entry in root.metadata):
         return
@@ -133,7 +133,7 @@ def _warn_once(node: IConstruct, id: str, message: str) -> None:
 
 
 def _merge(contents: list[dict[str, Any]], further: dict[str, Any]) -> None:
-    """Adds the actions of `further` to a statement that is otherwise the same; else adds the statement."""
+    """Adds the actions of `further` to a statement that is otherwise the same, or adds the statement."""
     actions = _listed(further["Action"])
     for content in contents:
         if {**content, "Action": None} == {**further, "Action": None}:
@@ -147,13 +147,13 @@ def _listed(actions: str | list[str]) -> list[str]:
 
 
 def _principal_name(principal: Any) -> str:
-    """A name for the warning's id: that of the service, `logs`, or `account`."""
+    """A name for the warning's id: that of the service, such as `logs`, or `account`."""
     service = principal.get("Service") if isinstance(principal, dict) else None
     return service.split(".", 1)[0] if isinstance(service, str) else "account"
 
 
 def _readable(content: Any, stack: Stack) -> Any:
-    """`content`, resolved, with each reference as text: what the region of `stack` decides as its value."""
+    """Resolved `content` with each reference as text; one that the region of `stack` determines gets its value."""
     match content:
         case {"Ref": "AWS::Partition" | "AWS::URLSuffix" as name} if not Token.is_unresolved(stack.region):
             region = RegionInfo.get(stack.region)

@@ -1,8 +1,9 @@
-"""Services that publish to a topic by themselves: CloudWatch's alarms and EventBridge's rules.
+"""Services that publish to a topic as a service, without a role: CloudWatch alarms and EventBridge rules.
 
-The first statement that is added to a topic's policy replaces the one that SNS gives every topic, which lets all of its
-account publish. So a rule's target, which needs a statement, silences each alarm on the topic unless alarms get theirs.
-Roles of the account go by their own policies. Another service that relied on SNS's policy needs its own statement.
+The first statement that is added to a topic's policy replaces SNS's default policy, which allows the whole account to
+publish. A rule's target needs a statement, so alarms on the topic would be silent without a statement of their own.
+Roles of the account use their own policies. Any other service that relied on SNS's default policy needs a statement
+too.
 """
 
 from collections.abc import Mapping
@@ -31,29 +32,29 @@ _RULES = "events.amazonaws.com"
 
 
 def let_alarms_publish(scope: Construct, topic: sns.ITopic) -> None:
-    """Lets the CloudWatch alarms of the account of `scope` publish to `topic` and use its key."""
+    """Allows CloudWatch alarms in the account of `scope` to publish to `topic` and use its key."""
     conditions = _of_account(scope)
     add_statement(topic, topic.topic_arn, _publish(topic, _ALARMS, conditions))
     _let_use_key(topic, _ALARMS, conditions)
 
 
 def let_rules_publish(scope: Construct, topic: sns.ITopic) -> None:
-    """Lets EventBridge rules publish to `topic` and use its key, and alarms go on to publish.
+    """Allows EventBridge rules to publish to `topic` and use its key, and keeps that allowed for alarms.
 
-    Without a condition: EventBridge supports neither aws:SourceAccount nor aws:SourceArn nor aws:SourceOrgID with an
-    encrypted topic (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
+    The statement has no condition: with an encrypted topic, EventBridge supports none of aws:SourceAccount,
+    aws:SourceArn and aws:SourceOrgID (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
     """
     if add_statement(topic, topic.topic_arn, _publish(topic, _RULES, None)):
-        # SNS's own policy is replaced now. The alarms on the topic are not known here.
+        # This replaced SNS's default policy. The topic may have alarms that are not known here.
         topic.add_to_resource_policy(_publish(topic, _ALARMS, _of_account(scope)))
     _let_use_key(topic, _RULES, None)
 
 
 def alarm_action(scope: Construct, topic: sns.ITopic) -> cloudwatch_actions.SnsAction:
-    """The action of an alarm in `scope` that notifies `topic`, which the alarm is allowed to do.
+    """The action with which an alarm in `scope` notifies `topic`; the topic allows it.
 
     Raises:
-        InvalidArgumentError: no topic, or one of another region.
+        InvalidArgumentError: a value that is not a topic, or a topic of another region.
     """
     _check_topic(scope, topic)
     let_alarms_publish(scope, topic)
@@ -65,11 +66,12 @@ def rule_target(
 ) -> events.IRuleTarget:
     """The target of a rule in `scope` that notifies `topic`.
 
-    EventBridge publishes to a topic of the same account by itself, and to one that is, or may be, of another account as
-    the role `id` (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html).
+    EventBridge publishes as a service to a topic of the same account. It takes the role `id` for a topic that belongs,
+    or may belong, to another account
+    (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html).
 
     Raises:
-        InvalidArgumentError: no topic, or one of another region.
+        InvalidArgumentError: a value that is not a topic, or a topic of another region.
     """
     _check_topic(scope, topic)
     if topic.env.account == Stack.of(scope).account:
@@ -87,10 +89,10 @@ def rule_target(
 
 
 def allow_publishing(role: iam.Role, topic: sns.ITopic) -> None:
-    """Lets `role` publish to `topic`. Not by grant_publish, which allows kms:GenerateDataKey* where one is enough.
+    """Allows `role` to publish to `topic`, without the kms:GenerateDataKey* of grant_publish: one action is enough.
 
     Raises:
-        InvalidArgumentError: no topic, or one of another region.
+        InvalidArgumentError: a value that is not a topic, or a topic of another region.
     """
     _check_topic(role, topic)
     actions = ["sns:Publish"]
@@ -102,7 +104,7 @@ def allow_publishing(role: iam.Role, topic: sns.ITopic) -> None:
 
 @jsii.implements(events.IRuleTarget)
 class _TopicByRole:
-    """The CDK's own target goes to another account over an event bus there, and for an imported topic not at all."""
+    """A topic in another account. The CDK's own target needs an event bus there, and supports no imported topic."""
 
     def __init__(self, topic: sns.ITopic, role: iam.Role, dead_letter_queue: sqs.Queue | None) -> None:
         self._topic = topic
@@ -151,7 +153,7 @@ def _let_use_key(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] 
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(service)],
             actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-            resources=["*"],  # in a key's policy: this key
+            resources=["*"],  # in a key's policy, this means the key
             conditions=conditions,
         ),
     )
@@ -159,8 +161,7 @@ def _let_use_key(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] 
 
 def _check_topic(scope: Construct, topic: sns.ITopic) -> None:
     check_topic("alerts_topic", topic)
-    # Alarms, rules and the clients of functions and state machines reach topics of their own region alone, of whichever
-    # account.
+    # Alarms, rules, functions and state machines publish only to topics of their own region, in any account.
     region = Stack.of(scope).region
     if is_of_other_region(topic, region):
         raise refusal(

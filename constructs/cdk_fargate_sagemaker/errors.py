@@ -7,8 +7,8 @@ CdkFargateSageMakerError
 
 
 class CdkFargateSageMakerError(Exception):
-    """Is the base of every error of this library."""
+    """The base of every error of this library."""
 
 
 class InvalidArgumentError(CdkFargateSageMakerError, ValueError):
-    """Refuses an argument in one line: its name, what was given, what is allowed, and what to do."""
+    """An argument is invalid. The message is one line: its name, what was given, what is allowed, and what to do."""
