@@ -4,8 +4,7 @@ from stacks.settings import Settings
 
 
 def removal_policy(settings: Settings) -> cdk.RemovalPolicy:
-    """The removal policy of data, keys and logs: when their stack is deleted, `destroy` deletes and `retain` keeps
-    them.
+    """The removal policy of data, keys and logs: with their stack, `destroy` deletes and `retain` keeps them.
 
     If a first deployment fails, its rollback deletes them in both cases, where it can.
     """

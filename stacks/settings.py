@@ -110,8 +110,7 @@ class ServiceSettings(_Section):
 
 
 class ReviewerSettings(_Section):
-    """Which posts are reviewed, and who reviews them: no one, or users of an identity provider (OpenID Connect or
-    Cognito).
+    """Which posts are reviewed, and who reviews them: no one, or users whom OpenID Connect or Cognito identifies.
 
     `sample_percent` of the posts that are not flagged are reviewed too. Two reviewers decide on `second_percent` of
     all. A post without a decision is deleted after `ttl_days`; null: never. At most `daily_quota` posts per day are

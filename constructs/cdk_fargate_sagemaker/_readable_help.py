@@ -9,8 +9,8 @@ from aws_cdk import Duration
 class CallSignature:
     """The arguments of a class; jsii's metaclass shows `(*args: Any, **kwargs) -> ~M` for each.
 
-    Use it as `__signature__ = CallSignature()` in a class. A subclass with its own `__init__` shows the arguments of
-    that.
+    Use it as `__signature__ = CallSignature()` in a class. A subclass with its own `__init__` shows that one's
+    arguments.
     """
 
     def __get__(self, instance: Any, owner: type) -> inspect.Signature:

@@ -51,7 +51,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Mixins came to `constructs` late: code that does not use this one works without them.
+    # Older releases of `constructs` have no mixins; code that does not use this one works with them.
     if name == "SpikeScalingMixin":
         from .spike_scaling_mixin import SpikeScalingMixin
 

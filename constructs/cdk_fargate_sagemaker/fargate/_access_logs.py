@@ -24,7 +24,7 @@ def check_access_logs_bucket(bucket: Any) -> None:
     """Refuses a bucket that a load balancer cannot write to.
 
     Raises:
-        InvalidArgumentError: no bucket, or one that is encrypted with a KMS key, which load balancers cannot use.
+        InvalidArgumentError: a value that is not a bucket, or a bucket with a KMS key, which load balancers cannot use.
     """
     if bucket is None:
         return
@@ -46,9 +46,9 @@ def log_access(
     removal_policy: RemovalPolicy,
     log_encryption_key: kms.IKey,
 ) -> s3.IBucket:
-    """Switches access logs on, into the bucket given or into one made as `AccessLogs`; returns the bucket."""
+    """Turns access logs on, to the bucket given or to a new `AccessLogs`; returns the bucket."""
     bucket = given or _bucket(scope, removal_policy, log_encryption_key)
-    # log_access_logs of the CDK needs to know the region at synthesis; this principal serves all of them.
+    # The CDK's log_access_logs needs the region at synthesis; this principal is the same in all regions.
     statement = iam.PolicyStatement(
         principals=[_log_delivery()],
         actions=["s3:PutObject"],
@@ -62,17 +62,17 @@ def log_access(
     load_balancer.set_attribute("access_logs.s3.enabled", "true")
     load_balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)
     if policy is not None:
-        # ELB tries the bucket as it switches the logs on.
+        # ELB writes a test object when it turns access logs on.
         load_balancer.node.add_dependency(policy)
     if given is not None or removal_policy is RemovalPolicy.DESTROY:
         for child in bucket.node.children:
             if isinstance(child, BucketEmptier):
-                # And writes until it has gone.
+                # ELB writes until the load balancer is deleted, so the bucket is emptied after that.
                 load_balancer.node.add_dependency(child)
     return bucket
 
 
-# The same for every service; each is a call to the JavaScript side.
+# One principal serves every service; each new one would be a call to the JavaScript process.
 @cache
 def _log_delivery() -> iam.IPrincipal:
     return iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")

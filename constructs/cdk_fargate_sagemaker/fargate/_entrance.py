@@ -1,4 +1,4 @@
-"""The way in: a load balancer, who may reach it, and how it hands requests to the tasks."""
+"""A service's load balancer, its clients, and how it forwards requests to the tasks."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from ._tls_policy import use_tls_policy
 _HTTP = elbv2.ApplicationProtocol.HTTP
 _Algorithm: TypeAlias = elbv2.TargetGroupLoadBalancingAlgorithmType
 
-# What ELB takes.
+# The limits of ELB.
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
 _INTERVAL = (Duration.seconds(5), Duration.seconds(300))
@@ -30,13 +30,13 @@ _THRESHOLD = (2, 10)
 _LONGEST_DEREGISTRATION = Duration.seconds(3600)
 _SLOW_START = (Duration.seconds(30), Duration.seconds(900))
 _LONGEST_PATH = 1024
-# ELB's own time-out, 5 seconds by its guide and 6 by its API, fits an interval above it only.
+# ELB's default time-out is 5 seconds by its guide and 6 by its API; the interval must be longer.
 _LONGEST_DEFAULT_TIMEOUT_MS = 6_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """What the props of a service say about its target groups."""
+    """The arguments of a service that configure its target groups."""
 
     port: int
     health_check_path: str
@@ -50,7 +50,7 @@ class TargetSettings:
 
     def __post_init__(self) -> None:
         self._check_health_check()
-        # The CDK makes text of it, which the number of a Lazy never becomes.
+        # The CDK converts it to text, which does not resolve the number of a Lazy.
         check_duration(
             "deregistration_delay",
             self.deregistration_delay,
@@ -69,7 +69,7 @@ class TargetSettings:
         if self.slow_start is not None:
             least, most = _SLOW_START
             remedy = "None switches it off"
-            # The CDK itself compares it with the bounds.
+            # No token, because the CDK compares it with the bounds.
             check_duration(
                 "slow_start",
                 self.slow_start,
@@ -82,7 +82,7 @@ class TargetSettings:
 
     @property
     def timeout(self) -> Duration | None:
-        """The time-out of a check: what was given, or one that fits an interval for which ELB's own is too long."""
+        """The time-out of a health check: the one given, or with a short interval one below ELB's default."""
         if self.health_check_timeout is not None:
             return self.health_check_timeout
         interval = known_milliseconds(self.health_check_interval)
@@ -115,7 +115,7 @@ class TargetSettings:
 
     def _check_timeout(self, timeout: Duration) -> None:
         least, most = _TIMEOUT
-        # The CDK itself compares it with the interval.
+        # No token, because the CDK compares it with the interval.
         check_duration("health_check_timeout", timeout, at_least=least, at_most=most, whole="seconds", token=False)
         taken, interval = known_milliseconds(timeout), known_milliseconds(self.health_check_interval)
         if taken is not None and interval is not None and taken >= interval:
@@ -129,7 +129,7 @@ class TargetSettings:
 
 @once
 def addresses_of(vpc: ec2.IVpc) -> ec2.IPeer:
-    """Everybody in the VPC."""
+    """The address range of the VPC."""
     return ec2.Peer.ipv4(vpc.vpc_cidr_block)
 
 
@@ -174,7 +174,7 @@ def load_balancer(
 
 
 def acknowledge_open_group(group: ec2.SecurityGroup, *, is_public: bool) -> None:
-    """Says why a group that this library makes is open to its VPC, or to everyone."""
+    """Acknowledges why a security group of this library is open to its VPC, or to everyone."""
     reason = (
         "The load balancer faces the internet on request, over HTTPS."
         if is_public
@@ -197,7 +197,7 @@ def target_group(scope: Construct, id: str, *, vpc: ec2.IVpc, settings: TargetSe
         target_type=elbv2.TargetType.IP,
         deregistration_delay=settings.deregistration_delay,
         load_balancing_algorithm_type=settings.algorithm,
-        # The CDK renders it for this algorithm only, and ELB takes it with this one only.
+        # The CDK renders it for this algorithm only, and ELB accepts it with this one only.
         enable_anomaly_mitigation=True if settings.algorithm is _Algorithm.WEIGHTED_RANDOM else None,
         slow_start=settings.slow_start,
         health_check=elbv2.HealthCheck(
@@ -216,7 +216,7 @@ def listen(
     certificate: certificatemanager.ICertificate | None,
     action: elbv2.ListenerAction,
 ) -> elbv2.ApplicationListener:
-    """Makes `HttpListener`, and `HttpsListener` where there is a certificate; returns the one that takes `action`."""
+    """Makes `HttpListener`, and with a certificate `HttpsListener`; returns the one that performs `action`."""
     if certificate is None:
         return balancer.add_listener("HttpListener", protocol=_HTTP, open=False, default_action=action)
     redirect = elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
@@ -241,7 +241,7 @@ def blue_green_rule(
     blue: elbv2.ApplicationTargetGroup,
     green: elbv2.ApplicationTargetGroup,
 ) -> elbv2.ApplicationListenerRule:
-    """Makes `ProductionRule`, whose weights ECS shifts between the two at each deployment."""
+    """Makes `ProductionRule`; each deployment of ECS shifts its weights between the two target groups."""
     return elbv2.ApplicationListenerRule(
         scope,
         "ProductionRule",
@@ -258,7 +258,7 @@ def blue_green_rule(
 
 
 def check_certificate(certificate: certificatemanager.ICertificate | None, internet_facing: bool) -> None:
-    """Refuses what is no certificate, and a load balancer that faces the internet without one.
+    """Refuses a value that is not a certificate, and an internet-facing load balancer without one.
 
     Raises:
         InvalidArgumentError: see above.

@@ -1,4 +1,4 @@
-"""Which resource a construct stands for, whether two stand for the same, and where it is."""
+"""Which resource a construct represents, whether two represent the same resource, and its region and account."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from .._checks import plain, refusal
 from .._construct_tree import stack_of
 from ._service_target_groups import referred
 
-# What a look-up gives until the CDK's command has asked AWS, whatever is looked up; of another region, too. AWS's own
-# ARNs have app, net or gwy instead of its "application".
+# A part of the placeholder that every look-up returns until the `cdk` command has asked AWS. It may name another
+# region. AWS's own ARNs have app, net or gwy instead of "application".
 _NOT_LOOKED_UP = "/application/my-load-balancer/"
 
 
 def identity(arn: str, *kinds: type[Construct]) -> str | None:
-    """What distinguishes one resource from another.
+    """An identifier that distinguishes one resource from another.
 
-    The ARN, or the path of the construct that it is an attribute of; None where it is not known at synthesis.
+    It is the ARN, or for a token the path of the construct whose attribute it is; None if synthesis knows neither.
     """
     if not Token.is_unresolved(arn):
         return None if _NOT_LOOKED_UP in arn else arn
@@ -26,21 +26,21 @@ def identity(arn: str, *kinds: type[Construct]) -> str | None:
 
 
 def balancer_arn_of(listener_arn: str) -> str | None:
-    """The ARN of the load balancer that a listener's ARN names; None for a token."""
+    """The ARN of the load balancer, derived from a listener's ARN; None for a token."""
     if Token.is_unresolved(listener_arn) or ":listener/app/" not in listener_arn:
         return None
     return listener_arn.replace(":listener/", ":loadbalancer/").rpartition("/")[0]
 
 
 def check_place(scope: Construct, name: str, construct: Any, arn: str, remedy: str) -> None:
-    """Refuses what is known to be of another region or account than the stack of `scope`.
+    """Refuses a resource that is known to be in another region or account than the stack of `scope`.
 
     Args:
-        scope: the construct that asks.
-        name: of the argument.
+        scope: the construct that takes the argument.
+        name: the argument's name.
         construct: the argument.
-        arn: its ARN, which says more about an imported resource than its environment does.
-        remedy: what to do; `{}` stands for where the argument is.
+        arn: its ARN, which is more precise for an imported resource than its environment.
+        remedy: what to do; `{}` is replaced with the argument's region or account.
 
     Raises:
         InvalidArgumentError: see above.
@@ -61,9 +61,9 @@ def check_place(scope: Construct, name: str, construct: Any, arn: str, remedy: s
 
 
 def claimant(owner: Construct, kind: str, resource: str) -> str | None:
-    """Who in the app claimed `resource` before; None, and it is now the claim of `owner`.
+    """Returns the construct that claimed `resource` before. If there is none, claims it for `owner` and returns None.
 
-    The root's metadata is in no output.
+    The claims are in the root's metadata, which no output contains.
     """
     root: IConstruct = owner.node.root
     for entry in root.node.metadata:
@@ -75,10 +75,10 @@ def claimant(owner: Construct, kind: str, resource: str) -> str | None:
 
 
 def placed(name: str, construct: IConstruct, *, region: str | None = None, account: str | None = None) -> str:
-    """`name`, which is one of its region and account, so that it is distinct in the app.
+    """Adds region and account to `name`, which is unique within them, so that it is unique in the app.
 
-    Of stacks that name no account or region it is not known where they go: those of one stage go to the same, and of
-    those of others it is taken that they do not.
+    The account or region of a stack may be unknown. Then stacks of one stage count as in the same place, and stacks of
+    different stages as in different places.
     """
     stack, stage = stack_of(construct), Stage.of(construct)
     where = [account or stack.account, region or stack.region]
@@ -88,7 +88,7 @@ def placed(name: str, construct: IConstruct, *, region: str | None = None, accou
 
 
 def exported_arn(construct: IConstruct, arn: str) -> str | None:
-    """What distinguishes an ARN that is imported by the name of an export; None for any other."""
+    """An identifier for an ARN that is imported by the name of an export; None for any other ARN."""
     resolved = stack_of(construct).resolve(arn)
     export = resolved.get("Fn::ImportValue") if isinstance(resolved, dict) else None
     return placed(export, construct) if isinstance(export, str) else None

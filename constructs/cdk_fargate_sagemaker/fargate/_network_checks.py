@@ -1,4 +1,4 @@
-"""Checks of where a service runs and who reaches it."""
+"""Checks of a service's network: VPC, subnets, clients and destinations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from .._checks import check_interface, check_kind, check_sequence, plain, refusa
 
 
 def check_vpc(vpc: Any) -> None:
-    """Refuses what is no VPC, as the stack that makes one.
+    """Refuses a value that is not a VPC, such as the stack that makes one.
 
     Raises:
         InvalidArgumentError: see above.
@@ -20,7 +20,7 @@ def check_vpc(vpc: Any) -> None:
 
 
 def check_subnets(name: str, subnets: Any) -> None:
-    """Refuses what selects no subnets.
+    """Refuses a value that is not a selection of subnets.
 
     Raises:
         InvalidArgumentError: see above.
@@ -35,19 +35,19 @@ def check_subnets(name: str, subnets: Any) -> None:
 
 
 def check_clients(clients: Any) -> Sequence[ec2.IPeer] | None:
-    """Those who may connect, as a tuple; None where it was left out.
+    """Returns the clients as a tuple; None if the argument was left out.
 
     Raises:
-        InvalidArgumentError: nobody, or what is neither an address range nor a security group.
+        InvalidArgumentError: no client, or a client that is neither an address range nor a security group.
     """
     return _check_peers("clients", clients, "to_ingress_rule_config")
 
 
 def check_destinations(destinations: Any) -> Sequence[ec2.IPeer] | None:
-    """Where may be connected to, as a tuple; None where it was left out.
+    """Returns the destinations as a tuple; None if the argument was left out.
 
     Raises:
-        InvalidArgumentError: nowhere, or what is neither an address range, nor a prefix list, nor a security group.
+        InvalidArgumentError: no destination, or one that is not an address range, a prefix list or a security group.
     """
     return _check_peers("destinations", destinations, "to_egress_rule_config")
 
@@ -68,7 +68,7 @@ def _check_peers(name: str, peers: Any, method: str) -> Sequence[ec2.IPeer] | No
 
 
 def check_application_load_balancer(load_balancer: Any, remedy: str) -> None:
-    """Refuses what is no application load balancer.
+    """Refuses a value that is not an application load balancer.
 
     Raises:
         InvalidArgumentError: see above.
@@ -76,7 +76,7 @@ def check_application_load_balancer(load_balancer: Any, remedy: str) -> None:
     allowed = "an application load balancer"
     if isinstance(load_balancer, elbv2.ApplicationLoadBalancer):
         return
-    # An imported one is known by its ARN alone, which names the kind.
+    # Of an imported one only the ARN is known, which contains the type.
     if isinstance(load_balancer, elbv2.NetworkLoadBalancer | elbv2.NetworkListener | elbv2.NetworkTargetGroup):
         raise refusal("load_balancer", load_balancer, allowed, remedy)
     arn = getattr(load_balancer, "load_balancer_arn", None)

@@ -1,4 +1,4 @@
-"""What a scalable target scales, in every release of the CDK that the library supports."""
+"""The resource that a scalable target scales, in every release of the CDK that the library supports."""
 
 from typing import Any, cast
 
@@ -9,17 +9,17 @@ from .._checks import plain, refusal
 
 
 def scalable_target_reference(given: IScalableTargetRef) -> ScalableTargetReference | None:
-    """The reference of a scalable target; None for what is none.
+    """The reference of a scalable target; None for a value that is not one.
 
-    The `ScalableTarget` of older releases of the CDK has no `scalable_target_ref`, only the resource in it has.
+    In older releases of the CDK `ScalableTarget` has no `scalable_target_ref`; only the resource in it has one.
 
     Raises:
-        InvalidArgumentError: one that was imported by its id alone.
+        InvalidArgumentError: a target that was imported by its id alone.
     """
     if isinstance(given, type):
         return None
     if isinstance(given, applicationautoscaling.CfnScalableTarget):
-        # What it was given, which its own reference knows at deployment only.
+        # Its properties: its own reference contains them at deployment only.
         return ScalableTargetReference(
             resource_id=given.ref,
             scalable_dimension=given.scalable_dimension,
@@ -48,7 +48,7 @@ def scalable_target_reference(given: IScalableTargetRef) -> ScalableTargetRefere
 
 
 def target_to_scale(given: IScalableTargetRef) -> IScalableTargetRef:
-    """What an action scales: `given`, or the target in it where the CDK's release has a task count that is none."""
+    """The target for a scaling action: `given`, or the target in it if the CDK's task count is not one itself."""
     construct: Any = given
     is_count = isinstance(construct, applicationautoscaling.BaseScalableAttribute)
     if is_count and not hasattr(construct, "scalable_target_ref"):

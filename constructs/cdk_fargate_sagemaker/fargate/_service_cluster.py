@@ -1,4 +1,4 @@
-"""The cluster of a service, and what its deployments use."""
+"""The cluster and network of a service, and the target group and role of its blue/green deployments."""
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -28,10 +28,10 @@ def service_cluster(
     removal_policy: RemovalPolicy,
     has_spot: bool,
 ) -> ecs.ICluster:
-    """Returns the cluster that was given, or one of the service's own.
+    """Returns the cluster given, or makes one for the service.
 
     Raises:
-        InvalidArgumentError: settings of a cluster beside one that was given.
+        InvalidArgumentError: settings for a new cluster together with a given one.
     """
     check_kind("container_insights", insights, ecs.ContainerInsights, remedy="give ecs.ContainerInsights.ENABLED")
     if cluster is not None:
@@ -90,7 +90,7 @@ def alternate_target(
     blue: elbv2.ApplicationTargetGroup,
     green: elbv2.ApplicationTargetGroup,
 ) -> ecs.AlternateTarget:
-    """Makes what blue/green deployments shift requests to, and the role by which ECS does it."""
+    """Makes the alternate target of blue/green deployments, and the role with which ECS shifts requests to it."""
     rule = blue_green_rule(scope, listener, blue, green)
     policy = "AmazonECSInfrastructureRolePolicyForLoadBalancers"
     role = iam.Role(
@@ -116,10 +116,10 @@ def alternate_target(
 
 
 def service_network(vpc: ec2.IVpc | None, cluster: ecs.ICluster | None) -> ec2.IVpc:
-    """Returns the VPC of a service that is given one of the two.
+    """Returns the VPC of a service, which is given either a VPC or a cluster.
 
     Raises:
-        InvalidArgumentError: neither, both, or something else.
+        InvalidArgumentError: neither, both, or a value of another type.
     """
     if vpc is not None and cluster is None:
         check_vpc(vpc)
@@ -136,10 +136,10 @@ def service_network(vpc: ec2.IVpc | None, cluster: ecs.ICluster | None) -> ec2.I
 
 
 def task_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection:
-    """Returns the subnets that are not public.
+    """Returns the private subnets, or the isolated ones if there are no private ones.
 
     Raises:
-        InvalidArgumentError: a VPC without any.
+        InvalidArgumentError: a VPC that has neither.
     """
     subnets = private_subnets(vpc)
     if subnets is None:

@@ -1,4 +1,4 @@
-"""A service and what belongs to it: task count, load balancer, target group; found where this app declares them."""
+"""A service with its task count, load balancer and target group, which are found if this app declares them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from .service_scaling import ServiceScaling
 
 _USE_THE_TASK_COUNT = "pass what service.auto_scale_task_count() returned"
 _IN_FRONT = "pass the one in front of the service"
-# Everything else is imported, and only what it scales is known.
+# Any other type is imported: only the resource that it scales is known.
 _DECLARED_HERE = (
     applicationautoscaling.BaseScalableAttribute,
     applicationautoscaling.ScalableTarget,
@@ -33,7 +33,7 @@ _DECLARED_HERE = (
 
 
 class OwnsService(Protocol):
-    """A construct that makes a service: a `ScaledFargateService`, a pattern of `aws_ecs_patterns`, one of your own."""
+    """A construct that makes a service: a `ScaledFargateService`, a pattern of `aws_ecs_patterns`, or your own."""
 
     @property
     def service(self) -> "OwnsService | ecs.IService":
@@ -46,16 +46,16 @@ AnyService: TypeAlias = OwnsService | ecs.IService
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceParts:
-    """What scaling, alarms, dashboards and tuning need to know of a service.
+    """The parts of a service that scaling, alarms, dashboards and tuning use.
 
     Args:
         service: the ECS service.
         metrics: its metrics, with those of its load balancer and target group where these are known.
         scalable_target: its task count. None: not known.
         load_balancer: the ALB in front of it. None: not known, or it has none.
-        target_group: its tasks as the ALB sees them. None: not known, or it has none.
-        has_alternate_target_group: whether another target group takes turns with it, at blue/green deployments.
-        left_out: paths of further application target groups that it is a target of, which nobody asked for.
+        target_group: the target group with its tasks. None: not known, or it has none.
+        has_alternate_target_group: whether blue/green deployments use another target group in turn with it.
+        left_out: paths of the service's other application target groups, if the caller chose none.
     """
 
     service: ecs.IService
@@ -76,10 +76,10 @@ class ServiceParts:
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         target_group: elbv2.IApplicationTargetGroup | None = None,
     ) -> Self:
-        """Finds what is not given; what is given is taken.
+        """Takes the parts that are given, and finds the others.
 
         Args:
-            scope: the construct that asks. The service has to be in its region and account.
+            scope: the construct that uses the service, which must be in its region and account.
             service: any service, or the construct that makes it.
             scalable_target: its task count. Default: what `auto_scale_task_count` made.
             load_balancer: the ALB in front of it. Default: that of its target group.
@@ -87,10 +87,11 @@ class ServiceParts:
                 target of and that is one of `load_balancer`.
 
         Raises:
-            InvalidArgumentError: no service, one of another region or account, or a part that is another service's.
+            InvalidArgumentError: a value that is not a service, a service in another region or account, or a part of
+                another service.
         """
         owned = _ecs_service(service)
-        # It knows more of its service than the service does: how often the CPU is published, Container Insights.
+        # It has metrics that the service itself lacks: the CPU's resolution, and Container Insights.
         scope_of_service = service if isinstance(service, ScaledFargateService) else owned.node.scope
         maker = scope_of_service if isinstance(scope_of_service, ScaledFargateService) else None
         if not isinstance(owned, ecs.BaseService) or stack_of(owned) is not stack_of(scope):
@@ -132,12 +133,12 @@ class ServiceParts:
 
     @property
     def scaling(self) -> ServiceScaling:
-        """All that was declared on the task count until now; nothing where it is not known."""
+        """All scaling that is declared on the task count so far; none if the task count is not known."""
         return ServiceScaling.of(self.scalable_target) if self.scalable_target is not None else ServiceScaling()
 
     @property
     def identity(self) -> str:
-        """What distinguishes the service from others of the app, however often it is imported."""
+        """An identifier of the service in this app, the same for each import of it."""
         service = self.service
         if isinstance(service, ecs.BaseService):
             return path_of(service)
@@ -158,14 +159,14 @@ class ServiceParts:
         both: str | None = None,
         scalable_target: str | None = None,
     ) -> None:
-        """Writes an annotation for each part that is not known.
+        """Adds an annotation for each part that is not known.
 
         Args:
-            scope: the construct that does without it, and gets the annotation.
-            load_balancer: what it means that there is no load balancer, as "latency has no alarm".
-            target_group: what it means that there is no target group. Default: nothing, and it is not missed.
-            both: what it means that there is neither. Default: that there is no load balancer.
-            scalable_target: what it means that there is no task count. Default: nothing, and it is not missed.
+            scope: the construct that works without the part, and gets the annotation.
+            load_balancer: the consequence of an unknown load balancer, such as "latency has no alarm".
+            target_group: the consequence of an unknown target group. Default: none, and no annotation.
+            both: the consequence if both are unknown. Default: that of an unknown load balancer.
+            scalable_target: the consequence of an unknown task count. Default: none, and no annotation.
         """
         missing = {}
         needs_group = target_group is not None and not self.metrics.has_target_group
@@ -191,10 +192,10 @@ class ServiceParts:
             Annotations.of(scope).add_info_v2(f"cdk-fargate-sagemaker:unknown-{part}", text)
 
     def required_scalable_target(self) -> IScalableTargetRef:
-        """The task count.
+        """Returns the task count.
 
         Raises:
-            InvalidArgumentError: it is not known.
+            InvalidArgumentError: the task count is not known.
         """
         if self.scalable_target is None:
             raise refusal(
@@ -208,7 +209,7 @@ class ServiceParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attached:
-    """A target group of this app that a service is a target of, and the load balancer that it is attached to."""
+    """A service's target group in this app, and the load balancer in front of it."""
 
     target_group: elbv2.IApplicationTargetGroup
     alternate: elbv2.IApplicationTargetGroup | None
@@ -256,7 +257,7 @@ def _found(
 
 
 def _task_count(service: ecs.IService) -> IScalableTargetRef | None:
-    # The id that auto_scale_task_count() gives it; there is no other way to ask for it.
+    # auto_scale_task_count() uses this id; the CDK has no other way to find the task count.
     found = service.node.try_find_child("TaskCount")
     return found if isinstance(found, _DECLARED_HERE) else None
 
@@ -302,7 +303,7 @@ def _owner(scalable_target: IScalableTargetRef) -> ecs.BaseService | None:
 
 def _resource_id(scalable_target: IScalableTargetRef) -> str | None:
     """The `service/<cluster>/<service>` of a scalable target; None where it is known at deployment only."""
-    # The id of an imported one, or that of CloudFormation: <resource id>|<dimension>|<namespace>.
+    # An imported one has its resource id; CloudFormation's id is <resource id>|<dimension>|<namespace>.
     reference = scalable_target_reference(scalable_target)
     resource_id = None if reference is None else reference.resource_id
     resource: Any = scalable_target
@@ -314,11 +315,11 @@ def _resource_id(scalable_target: IScalableTargetRef) -> str | None:
 
 
 def _resource_id_of_service(service: ecs.IService) -> str:
-    """Where a part of it is known at deployment only, a token stands for it."""
+    """The `service/<cluster>/<service>` of a service, with a token for each part that is known at deployment only."""
     metrics = ServiceMetrics(service=service)
     resource, name = service.node.default_child, metrics.service_name
     if isinstance(resource, ecs.CfnService):
-        # The name that was given, where one was: the service's own is always that of the deployment.
+        # A name that was given is known now; `service_name` is always known at deployment only.
         given = stack_of(service).resolve(resource.service_name)
         name = given if isinstance(given, str) else name
     return f"service/{metrics.cluster_name}/{name}"
@@ -334,7 +335,7 @@ def _attached(service: ecs.IService) -> Iterator[_Attached]:
 
 
 def _group(resource: IConstruct | None) -> elbv2.ApplicationTargetGroup | None:
-    # The L1 is the L2's child.
+    # The resource (L1) is a child of the construct (L2).
     group = resource.node.scope if isinstance(resource, elbv2.CfnTargetGroup) else None
     return group if isinstance(group, elbv2.ApplicationTargetGroup) else None
 
@@ -342,7 +343,7 @@ def _group(resource: IConstruct | None) -> elbv2.ApplicationTargetGroup | None:
 def _listeners(
     target_group: elbv2.IApplicationTargetGroup | None,
 ) -> Iterator[elbv2.ApplicationListener | str]:
-    """Those that a target group of this app is attached to, itself or by a rule; an imported one by its ARN."""
+    """The listeners that a target group of this app is attached to, directly or by a rule; imported ones as ARNs."""
     if not isinstance(target_group, elbv2.ApplicationTargetGroup):
         return
     for root in Dependable.of(target_group.load_balancer_attached).dependency_roots:
@@ -362,12 +363,12 @@ def _listeners(
 def _load_balancer(
     target_group: elbv2.IApplicationTargetGroup | None,
 ) -> elbv2.IApplicationLoadBalancer | None:
-    """That which a target group of this app is attached to."""
+    """The load balancer that a target group of this app is attached to."""
     return next((one.load_balancer for one in _listeners(target_group) if not isinstance(one, str)), None)
 
 
 def _balancers(one: _Attached) -> dict[str | None, str]:
-    """What distinguishes the load balancer of a target group, None where it is not known; with its name for people."""
+    """Identifiers of a target group's load balancers (None: not known), each with a name to show."""
     if one.load_balancer is not None:
         return {_load_balancer_identity(one.load_balancer): one.load_balancer.node.path}
     arns = [balancer_arn_of(listener) for listener in _listeners(one.target_group) if isinstance(listener, str)]
@@ -424,7 +425,7 @@ def _has(one: _Attached, target_group: elbv2.IApplicationTargetGroup) -> bool:
 
 
 def _is_none_of(given: str | None, known: Iterable[str | None]) -> bool:
-    """Whether it is certain to be another."""
+    """Whether `given` certainly differs from all in `known`."""
     others = list(known)
     return bool(others) and given is not None and None not in others and given not in others
 

@@ -1,4 +1,4 @@
-"""What a service follows beside its CPU: further targets, and schedules."""
+"""Scaling policies of a service besides its CPU target: further targets, and schedules."""
 
 import jsii
 from aws_cdk import Duration, TimeZone
@@ -23,7 +23,7 @@ _TRACKED_STATISTICS = ("Average", "Minimum", "Maximum", "SampleCount", "Sum")
 
 
 class ServicePolicies(Construct):
-    """The policies of a service that is a construct of this class.
+    """Adds scaling policies to a service; the service inherits from this class.
 
     The service makes its scalable target and its target groups, then calls `_track_cpu`.
     """
@@ -45,11 +45,11 @@ class ServicePolicies(Construct):
         scale_in_cooldown: Duration = SCALE_IN_COOLDOWN,
         scale_out_cooldown: Duration = SCALE_OUT_COOLDOWN,
     ) -> None:
-        """Keeps the average memory of the tasks near a target too. Of several targets the one that asks for most wins.
+        """Keeps the average memory of the tasks near a target too. The target that needs the most tasks wins.
 
         Args:
             target_percent: memory of all tasks, percent of what they reserve, above 0, at most 100.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target allows it.
             scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
             scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
@@ -75,17 +75,17 @@ class ServicePolicies(Construct):
         scale_in_cooldown: Duration = SCALE_IN_COOLDOWN,
         scale_out_cooldown: Duration = SCALE_OUT_COOLDOWN,
     ) -> None:
-        """Keeps the requests that a task gets in a minute near a target too.
+        """Keeps the requests per minute and task near a target too.
 
         Args:
-            requests_per_task: requests a minute and task, above 0.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            requests_per_task: requests per minute and task, above 0.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target allows it.
             scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
             scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
         Raises:
-            InvalidArgumentError: a target that is not above 0, a second call, or blue/green deployments, which change
-                the target group.
+            InvalidArgumentError: a target that is not above 0, a second call, or a service with blue/green deployments,
+                which change the target group.
         """
         check_number("requests_per_task", requests_per_task, above=0)
         check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
@@ -122,13 +122,13 @@ class ServicePolicies(Construct):
             id: the policy's construct id, unique in this service.
             metric: what is kept near the target.
             target_value: the target in the metric's unit, above 0.
-            scale_in: whether tasks are removed when it is below. Default: they are, once every target agrees.
+            scale_in: whether tasks are removed when it is below. Default: they are, once every target allows it.
             scale_in_cooldown: no further tasks are removed for this long after a scale-in. Default: 5 minutes.
             scale_out_cooldown: during it, tasks just added count toward the next scale-out. Default: 1 minute.
 
         Raises:
             InvalidArgumentError: a target that is not above 0, a math expression, a statistic that target tracking does
-                not know, or an id twice.
+                not support, or an id that is used already.
         """
         check_kind(
             "metric",
@@ -163,13 +163,13 @@ class ServicePolicies(Construct):
 
         Args:
             id: the scheduled action's name, unique in this service.
-            schedule: when, as `Schedule.cron(hour="8", minute="30")`.
+            schedule: when, such as `Schedule.cron(hour="8", minute="30")`.
             time_zone: the zone that the schedule is in.
             min_tasks: the new lower bound. Default: unchanged.
             max_tasks: the new upper bound. Default: unchanged.
 
         Raises:
-            InvalidArgumentError: neither bound, bounds that contradict each other, or an id twice.
+            InvalidArgumentError: neither bound, bounds that contradict each other, or an id that is used already.
 
         Synthesis fails when a bound contradicts every other bound that holds at some time.
         """
@@ -210,7 +210,7 @@ class ServicePolicies(Construct):
         )
         if not high_resolution:
             return
-        # The CDK's enumeration lacks this metric; the policy keeps its place in the tree, and so its name.
+        # The CDK's enumeration lacks this metric. Replacing the policy's configuration keeps its logical id.
         policy = self._scalable_target.node.find_child("Target").node.find_child(_CPU_POLICY).node.default_child
         assert isinstance(policy, applicationautoscaling.CfnScalingPolicy)
         policy.target_tracking_scaling_policy_configuration = (
@@ -229,7 +229,7 @@ class ServicePolicies(Construct):
 
 
 def check_tracking(*, scale_in: bool, scale_in_cooldown: Duration, scale_out_cooldown: Duration) -> None:
-    """Refuses what is no flag, and cooldowns that Application Auto Scaling would refuse.
+    """Refuses a `scale_in` that is not a flag, and cooldowns that Application Auto Scaling would refuse.
 
     Raises:
         InvalidArgumentError: see above.
@@ -241,7 +241,7 @@ def check_tracking(*, scale_in: bool, scale_in_cooldown: Duration, scale_out_coo
 
 @jsii.implements(IValidation)
 class _SchedulesAgree:
-    """Checked at synthesis, because a bound may be moved by a schedule that is declared later."""
+    """Checks the bounds at synthesis, because a schedule that is declared later may change one."""
 
     def __init__(self, scalable_target: ecs.ScalableTaskCount) -> None:
         self._scalable_target = scalable_target

@@ -1,4 +1,4 @@
-"""The target groups that a service is a target of, in every release of the CDK that the library supports."""
+"""The target groups of a service, in every release of the CDK that the library supports."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from constructs import IConstruct
 
 
 def service_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstruct | None, IConstruct | None]]:
-    """For each load balancer of `service` the resource of the target group, and of its alternate."""
+    """The resources of the target group and its alternate, per load balancer of `service`."""
     load_balancers: Any = getattr(service, "load_balancers", None)
     if load_balancers is None:
-        # Older releases of the CDK keep the property to themselves; the resource has it in the end.
+        # In older releases of the CDK the property is private; the rendered resource has it.
         yield from _rendered_target_groups(service)
         return
     for load_balancer in load_balancers:
@@ -22,7 +22,7 @@ def service_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstruct
 
 
 def referred(value: str | None) -> IConstruct | None:
-    """The construct whose attribute a token stands for."""
+    """The construct whose attribute a token represents."""
     if value is None or not Token.is_unresolved(value):
         return None
     token = Tokenization.reverse_string(value).first_token

@@ -1,4 +1,4 @@
-"""What a task runs: one confined container."""
+"""The task definition: one container with few privileges."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .._number_token import is_token
 CONTAINER_NAME = "app"
 _TMPFS_MOUNT_OPTIONS = [ecs.TmpfsMountOption.NOEXEC, ecs.TmpfsMountOption.NOSUID, ecs.TmpfsMountOption.NODEV]
 _LONGEST_STOP_TIMEOUT = Duration.seconds(120)
-# What the agent of ECS Exec writes to: https://github.com/aws/containers-roadmap/issues/1359
+# Folders that the agent of ECS Exec writes to: https://github.com/aws/containers-roadmap/issues/1359
 _EXEC_FOLDERS = {
     "exec-agent": "/managed-agents",
     "exec-state": "/var/lib/amazon/ssm",
@@ -26,7 +26,7 @@ _EXEC_FOLDERS = {
 }
 
 
-# The same for every service; each is a call to the JavaScript side.
+# One object serves every service; each new one would be a call to the JavaScript process.
 @cache
 def _linux() -> ecs.OperatingSystemFamily:
     return ecs.OperatingSystemFamily.LINUX
@@ -48,7 +48,7 @@ def check_container(
     stop_timeout: Any,
     cpu_architecture: Any,
 ) -> None:
-    """Refuses what no task can run, or what would run as root.
+    """Refuses settings that no task can run, and a container that would run as root.
 
     Raises:
         InvalidArgumentError: see above.
@@ -99,7 +99,7 @@ def _check_user(user: Any) -> None:
     allowed = "any user but root, as '1000:1000'"
     if not isinstance(user, str):
         raise refusal("user", user, allowed, f"write {str(user)!r}" if isinstance(user, int) else None)
-    # Whoever starts the container reads digits as a number, with or without sign and zeros in front.
+    # The container runtime reads digits as a number, with or without a sign and leading zeros.
     # https://github.com/moby/sys/blob/user/v0.4.0/user/user.go, GetExecUser
     name, _, group = user.partition(":")
     if name in ("", "root") or re.fullmatch("[+-]?0+", name) or ":" in group or user != "".join(user.split()):
@@ -183,7 +183,7 @@ def task_definition(
 
 
 def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluster) -> None:
-    """Says why the task's role has the wildcards that ECS Exec takes."""
+    """Acknowledges why the task's role has the wildcards that ECS Exec needs."""
     acknowledgments = [
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
@@ -194,7 +194,7 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
     configuration = cluster.execute_command_configuration
     if configuration and configuration.log_configuration and configuration.log_configuration.cloud_watch_log_group:
         stack = Stack.of(definition)
-        # A literal where the region is known and the flag enablePartitionLiterals is on, as in a new app.
+        # The partition is a literal if the region is known and the flag enablePartitionLiterals is on, as in a new app.
         partition = stack.partition if not Token.is_unresolved(stack.partition) else "<AWS::Partition>"
         region = stack.region if not Token.is_unresolved(stack.region) else "<AWS::Region>"
         account = stack.account if not Token.is_unresolved(stack.account) else "<AWS::AccountId>"

@@ -7,9 +7,9 @@ _POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 
 def use_tls_policy(listener: elbv2.ApplicationListener) -> None:
-    """Lets `listener` speak TLS 1.2 and 1.3 alone, with key exchange that a quantum computer does not break.
+    """Allows only TLS 1.2 and 1.3 on `listener`, with post-quantum key exchange.
 
-    By its name, because older releases of the CDK have no `SslPolicy.TLS13_12_RES_PQ`.
+    The policy is set by its name, because older releases of the CDK have no `SslPolicy.TLS13_12_RES_PQ`.
     """
     resource = listener.node.default_child
     assert isinstance(resource, elbv2.CfnListener)

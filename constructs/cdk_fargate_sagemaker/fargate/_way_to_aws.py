@@ -1,4 +1,4 @@
-"""What a task needs before it can start: routes, endpoints, rules and permissions that are made in the same app."""
+"""The routes, endpoints, rules and permissions of the same app that a task needs before it can start."""
 
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
@@ -20,11 +20,11 @@ def wait_for_way_to_aws(
     security_groups: Sequence[ec2.ISecurityGroup],
     execution_role: iam.IRole | None,
 ) -> None:
-    """Makes CloudFormation create `service` after its tasks' way to ECR, S3 and CloudWatch Logs.
+    """Makes CloudFormation create `service` after its tasks can reach ECR, S3 and CloudWatch Logs.
 
-    Tasks that start before it cannot pull their image, and the circuit breaker counts each as a failure: it would end
-    the first deployment of a stack that makes its network too. Endpoints may be declared after the service, in the
-    stack of the service or of the VPC. What is imported is there already.
+    Tasks that start earlier cannot pull their image. The circuit breaker counts each as a failure, and would end the
+    first deployment of a stack that also makes its network. Endpoints may be declared after the service, in the stack
+    of the service or of the VPC. Imported resources exist already.
     """
     stacks = dict.fromkeys((stack_of(service), stack_of(vpc)))
     endpoints = [_endpoints(vpc, stack) for stack in stacks]
@@ -37,7 +37,7 @@ def wait_for_way_to_aws(
 # Most services of an app share one VPC and its private subnets.
 @once
 def private_subnets(vpc: ec2.IVpc) -> ec2.SubnetSelection | None:
-    """The subnets in which tasks run by default; None where the VPC has public ones only."""
+    """The subnets in which tasks run by default; None if the VPC has only public subnets."""
     if vpc.private_subnets:
         return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)
     return ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED) if vpc.isolated_subnets else None
@@ -67,7 +67,7 @@ _ENDPOINTS: WeakKeyDictionary[ec2.IVpc, dict[Stack, DependencyGroup]] = WeakKeyD
 
 
 def _endpoints(vpc: ec2.IVpc, stack: Stack) -> DependencyGroup:
-    """The endpoints of `vpc` that `stack` makes, looked up at synthesis, once for all services that wait for them."""
+    """The endpoints of `vpc` that `stack` makes, found at synthesis, once for all services that depend on them."""
     of_vpc = _ENDPOINTS.setdefault(vpc, {})
     if stack not in of_vpc:
         of_vpc[stack] = DependencyGroup()
@@ -90,7 +90,8 @@ class _Endpoints(Dependable):
 
     def _look_up(self) -> list[IConstruct]:
         declared = [one for one in self._stack.node.find_all() if isinstance(one, ec2.CfnVPCEndpoint)]
-        # Those of a nested stack would make this one wait for it, and perhaps it for this one.
+        # Endpoints of a nested stack are left out: the service's stack would depend on it, and it may depend on that
+        # stack.
         own = [one for one in declared if stack_of(one) is self._stack]
         roots: list[IConstruct] = []
         vpc_id = self._vpc.vpc_id if own else None
@@ -100,7 +101,7 @@ class _Endpoints(Dependable):
             roots.append(construct)
             endpoint = construct.node.scope
             if isinstance(endpoint, ec2.InterfaceVpcEndpoint):
-                # Its rules may be resources of their own.
+                # Rules of a security group may be resources of their own.
                 roots += [group for group in endpoint.connections.security_groups if _is_of(group, self._stack)]
         return roots
 

@@ -1,4 +1,4 @@
-"""The names of a service's CPU: ECS's metric, and what target tracking calls its average."""
+"""The names of a service's CPU metric in ECS, in target tracking and in spike scaling."""
 
 NAMESPACE = "AWS/ECS"
 NAME = "CPUUtilization"
@@ -7,5 +7,5 @@ TRACKED = "ECSServiceAverageCPUUtilization"
 # The CDK's enumeration lacks it.
 TRACKED_EVERY_20_SECONDS = "ECSServiceAverageCPUUtilizationHighResolution"
 TRACKED_NAMES = (TRACKED, TRACKED_EVERY_20_SECONDS)
-# What spike scaling watches by default, as a `SpikePolicy` names it: metric and statistic.
+# The metric and statistic that spike scaling watches by default, in the form of a `SpikePolicy`.
 MAXIMUM = (f"{NAMESPACE}/{NAME}", "Maximum")

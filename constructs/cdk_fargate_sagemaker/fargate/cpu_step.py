@@ -1,4 +1,4 @@
-"""One step of spike scaling on CPU: from which CPU on, how many tasks."""
+"""One step of spike scaling on CPU: a threshold, and the tasks to add."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class CpuStep:
     """Adds `add_tasks` tasks when the hottest task's CPU reaches `threshold_percent`.
 
     Args:
-        threshold_percent: CPU of the hottest task, in percent of the task's vCPUs, over one minute; 1 to 100. Default:
+        threshold_percent: CPU of the hottest task over one minute, in percent of the task's vCPUs, 1 to 100. Default:
             80, so that a task has a fifth of its CPU left when scaling starts.
         add_tasks: tasks added in one step, at least 1. Default: 3.
 

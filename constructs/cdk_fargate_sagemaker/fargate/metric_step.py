@@ -1,4 +1,4 @@
-"""One step of spike scaling on a metric of one's own: from which value on, how many tasks."""
+"""One step of spike scaling on a metric that you choose: a threshold, and the tasks to add."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class MetricStep:
         add_tasks: tasks added in one step, at least 1. Default: 3.
 
     Raises:
-        InvalidArgumentError: a threshold that is no number, or a step that adds no task.
+        InvalidArgumentError: a threshold that is not a number, or a step that adds no task.
     """
 
     threshold: float
@@ -26,10 +26,10 @@ class MetricStep:
 
 
 def check_add_tasks(add_tasks: int) -> None:
-    """Refuses a step that does not add whole tasks; tokens pass.
+    """Refuses a step that does not add a whole number of tasks, at least 1. Tokens pass.
 
     Raises:
-        InvalidArgumentError: no task, a part of one, or a negative number.
+        InvalidArgumentError: zero, a fraction or a negative number.
     """
     remedy = "spike scaling only adds tasks, target tracking removes them"
     check_number("add_tasks", add_tasks, at_least=1, whole=True, remedy=remedy)

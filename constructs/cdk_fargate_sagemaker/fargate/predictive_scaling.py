@@ -1,4 +1,4 @@
-"""AWS's own predictive scaling: tasks by AWS's forecast of the load, before the load comes."""
+"""AWS's predictive scaling: AWS forecasts the load and adds tasks ahead of it."""
 
 from enum import StrEnum
 
@@ -23,14 +23,14 @@ _RAISED_BY = "cdk-fargate-sagemaker:maximum-raised-by"
 class PredictiveScalingMode(StrEnum):
     """What AWS does with its forecast."""
 
-    # It is shown in the console and by `get-predictive-scaling-forecast`; the task count stays.
+    # The console and `get-predictive-scaling-forecast` show the forecast; the task count does not change.
     FORECAST_ONLY = "ForecastOnly"
     # The task count is raised to the forecast ahead of each hour. It is never lowered.
     FORECAST_AND_SCALE = "ForecastAndScale"
 
 
 class PredictiveScalingMetric(StrEnum):
-    """A load that AWS forecasts, and the metric of one task that it divides it by: AWS's predefined metric pairs."""
+    """AWS's predefined metric pairs: the load that AWS forecasts, and the metric per task that it scales by."""
 
     ECS_SERVICE_CPU_UTILIZATION = "ECSServiceCPUUtilization"
     ECS_SERVICE_MEMORY_UTILIZATION = "ECSServiceMemoryUtilization"
@@ -38,46 +38,46 @@ class PredictiveScalingMetric(StrEnum):
 
 
 class MaxCapacityBreachBehavior(StrEnum):
-    """What AWS does when its forecast comes near the maximum or passes it."""
+    """What AWS does when its forecast is near or above the maximum."""
 
     HONOR_MAX_CAPACITY = "HonorMaxCapacity"
     INCREASE_MAX_CAPACITY = "IncreaseMaxCapacity"
 
 
 class PredictiveScaling(Construct):
-    """Raises the task count by AWS's forecast of the load, ahead of it. It never lowers it: target tracking does.
+    """Raises the task count ahead of the load that AWS forecasts. It never lowers the count: target tracking does.
 
     AWS analyses up to 14 days of the load's metric (24 hours at least), forecasts the next 48 hours by the hour, and
     renews the forecast every 6 hours
-    (https://docs.aws.amazon.com/autoscaling/application/userguide/aas-predictive-scaling-how-it-works.html). It begins
-    as a forecast only, which changes nothing. Keep target tracking beside it, for what AWS did not foresee and to
-    scale in. Of several policies the one that asks for the most tasks wins.
+    (https://docs.aws.amazon.com/autoscaling/application/userguide/aas-predictive-scaling-how-it-works.html). By default
+    it only forecasts, and scales nothing. Keep target tracking as well, for load that AWS did not forecast and to scale
+    in. Of several policies, the one that needs the most tasks wins.
 
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
             of this app, or an imported one.
-        target_value: what the metric of one task is to be at the forecast load: percent of CPU or memory, at least 1;
-            with `ALB_REQUEST_COUNT` the requests of one task.
-        metric: the load that is forecast, and by which metric of a task. Default: the service's CPU.
-        mode: whether AWS scales by its forecast. Default: it forecasts only; compare the forecast with the tasks that
-            ran before you change it.
-        scheduling_buffer_time: how long before the hour tasks are started, less than an hour, whole seconds. Default:
-            5 minutes, as AWS has it. A task that takes longer to serve needs more.
+        target_value: the target of the metric per task at the forecast load: percent of CPU or memory, at least 1; with
+            `ALB_REQUEST_COUNT` the requests per task.
+        metric: the load that is forecast, and the metric per task. Default: the service's CPU.
+        mode: whether AWS scales by its forecast. Default: it only forecasts. Before you change it, compare the forecast
+            with the tasks that ran.
+        scheduling_buffer_time: how long before the hour tasks are started, less than an hour, whole seconds. Default: 5
+            minutes, which is AWS's default. Tasks that take longer to start need more.
         max_capacity_breach_behavior: whether AWS may raise the scalable target's maximum when the forecast comes near
             it. Default: the maximum is kept.
         max_capacity_buffer: with `INCREASE_MAX_CAPACITY`, percent above the forecast that the raised maximum is, whole,
             0 to 100. Default: none; required with `INCREASE_MAX_CAPACITY`, and refused without.
         scalable_target: the task count to raise, as an `applicationautoscaling.ScalableTarget`, or one imported with
             `from_scalable_target_attributes`. Default: what `service.auto_scale_task_count(…)` made; required for a
-            service on which it was not called, as an imported one.
+            service on which it was not called, such as an imported one.
         load_balancer: with `ALB_REQUEST_COUNT`, the ALB in front of the service. Default: that of its target group.
-        target_group: with `ALB_REQUEST_COUNT`, the target group of which the requests are counted. Default: the first
-            one of which the service is a target.
+        target_group: with `ALB_REQUEST_COUNT`, the target group whose requests are counted. Default: the service's
+            first one.
 
     Raises:
         InvalidArgumentError: a service of another region, no scalable target or that of another service, a value out of
-            its range, a buffer without `INCREASE_MAX_CAPACITY` or the other way round, or requests of a service without
-            a load balancer or with target groups that take turns.
+            its range, a buffer without `INCREASE_MAX_CAPACITY` or the other way round, or `ALB_REQUEST_COUNT` for a
+            service without a load balancer or with blue/green deployments.
 
     Example:
         ```python
@@ -208,13 +208,13 @@ def _resource_label(parts: ServiceParts) -> str:
 
 @jsii.implements(IValidation)
 class MaximumIsKept:
-    """Checked at synthesis, because a policy that raises the maximum may be declared after what needs it kept."""
+    """Checks at synthesis that no policy raises the maximum: a policy may be declared after the forecast floor."""
 
     def __init__(self, scalable_target: IScalableTargetRef) -> None:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        """One line where AWS may raise the maximum, and a floor would take that for somebody else's change."""
+        """An error if AWS may raise the maximum, since a forecast floor would treat that as a manual change."""
         raised = [entry.data for entry in self._scalable_target.node.metadata if entry.type == _RAISED_BY]
         if not raised:
             return []

@@ -22,19 +22,19 @@ from .._topic_publishers import alarm_action
 _MOST_RECEIVES = 1000  # SQS's limit of maxReceiveCount
 _MINUTE = Duration.minutes(1)
 _STUCK_AFTER = readable(Duration.minutes(30))
-# Of an alarm whose period is less than an hour:
+# The longest time of an alarm whose period is less than an hour:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(1)
 _LONGEST_RETENTION = Duration.days(14)
 _NO_KEY_OF_YOURS = (
     "with a customer key (the option encryption_key), the service would lose its work if KMS denied it the key."
 )
-# Those of the queue's own grants.
+# The actions of the CDK's own grants on a queue.
 _KEY_USE = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
 
 
 class RetryQueue(Construct):
-    """An SQS queue of a service's own unfinished work, with a dead-letter queue and alarms on both.
+    """An SQS queue for a service's unfinished work, with a dead-letter queue and alarms on both.
 
     A service that cannot finish a request in time sends it here and takes it again later. A message that was received
     `max_receives` times and never deleted moves to `dead_letter_queue`. Messages stay for 14 days in each queue; SQS
@@ -51,12 +51,12 @@ class RetryQueue(Construct):
         stuck_after: alarm when messages wait and none is processed for this long: whole minutes, up to a day. Default:
             30 minutes.
         alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
-            alarms to publish; the app warns with the statement to add. Default: nobody is.
+            alarms to publish; the app warns with the statement to add. Default: alarms notify nobody.
         removal_policy: what happens to the queues when the stack is deleted. Default: they are kept, with their
             messages.
 
     Raises:
-        InvalidArgumentError: `max_receives` that SQS does not allow, a time that CloudWatch cannot look back, or a
+        InvalidArgumentError: `max_receives` that SQS does not allow, a time longer than CloudWatch evaluates, or a
             topic of another region.
 
     Example:
@@ -140,7 +140,7 @@ class RetryQueue(Construct):
 
     @property
     def queue(self) -> sqs.Queue:
-        """What the service sends to and receives from."""
+        """The queue that the service sends to and receives from."""
         return self._queue
 
     @property
@@ -159,10 +159,10 @@ class RetryQueue(Construct):
         return self._stuck
 
     def grant_use(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` send, receive and delete messages of the queue, not of the dead-letter queue.
+        """Allows `grantee` to send, receive and delete messages of the queue, not of the dead-letter queue.
 
         Args:
-            grantee: who is allowed, as the `ScaledFargateService` whose work it is.
+            grantee: the principal, such as the `ScaledFargateService` that uses the queue.
         """
         checked_grantee(grantee)
         key = self._queue.encryption_master_key
@@ -193,7 +193,7 @@ class RetryQueue(Construct):
         return with_options(oldest, options)
 
     def _make_stuck(self, minutes: float) -> cloudwatch.Alarm:
-        # Not by the age of the oldest: SQS leaves out of it what was received three times.
+        # The age of the oldest message does not work: SQS excludes messages that were received three times.
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         return cloudwatch.Alarm(
             self,

@@ -67,20 +67,20 @@ class ScaledFargateService(ServicePolicies):
         cluster: the cluster to run in; the service takes its VPC. Default: one of its own, in `vpc`.
         vpc_subnets: where the tasks run. Default: the VPC's private subnets, or its isolated ones where it has no
             private ones.
-        container_insights: metrics by task from Container Insights, billed as custom metrics, for a cluster of its own.
-            Default: off; every metric used here is one that AWS gives free of charge.
+        container_insights: metrics per task from Container Insights, billed as custom metrics, for a cluster of its
+            own. Default: off; the service's default metrics are free of charge.
         container_port: TCP port on which the container listens. Default: 8080.
-        cpu: CPU units of a task, 1024 a vCPU. Default: 1024.
+        cpu: CPU units of a task, 1024 per vCPU. Default: 1024.
         memory_mib: memory of a task in MiB, of a size that Fargate offers with `cpu`. Default: 2048.
         spot: runs tasks above a base on Fargate Spot; a cluster that is passed needs Fargate's capacity providers.
             Default: none, every task runs on Fargate.
         cpu_architecture: what the image is built for. Default: x86-64.
-        environment: settings that anybody may read. Default: none.
-        secrets: variables whose values the tasks get from Secrets Manager or the parameter store as they start; the
-            template holds their ARNs only. Default: none.
+        environment: settings that are not secret. Default: none.
+        secrets: variables whose values the tasks get from Secrets Manager or the parameter store when they start; the
+            template contains only their ARNs. Default: none.
         user: user, or user:group, that the process runs as, whatever the image says; never root. Default: 1000:1000.
-        tmpfs_mib: folders in memory that the process may write to, with their sizes in MiB; what they hold counts as
-            the task's memory. Default: /tmp of 64 MiB. `{}` leaves nothing writable.
+        tmpfs_mib: folders in memory that the process may write to, with their sizes in MiB; their contents count as the
+            task's memory. Default: /tmp of 64 MiB. `{}` leaves nothing writable.
         min_tasks: scaling never goes below it. Default: 2, so that one task, or one zone, can fail.
         max_tasks: scaling never goes above it. Default: 10.
         target_percent: average CPU of all tasks, in percent, that target tracking keeps. Default: 50.
@@ -93,7 +93,7 @@ class ScaledFargateService(ServicePolicies):
         health_check_interval: time between two checks of a task, 5 to 300 seconds. Default: 10 seconds; a new task
             serves after one check.
         health_check_timeout: how long a check waits for its answer, 2 to 120 seconds, less than the interval. Default:
-            ELB's own, 5 or 6 seconds; a second less than an interval that is as short.
+            ELB's own, 5 or 6 seconds; one second less than the interval if that is not longer.
         healthy_threshold_count: passed checks in a row after which an unhealthy task is healthy again, 2 to 10.
             Default: ELB's own, 5.
         unhealthy_threshold_count: failed checks in a row after which a task is unhealthy, 2 to 10. Default: ELB's own,
@@ -386,12 +386,12 @@ class ScaledFargateService(ServicePolicies):
 
     @property
     def target_group(self) -> elbv2.ApplicationTargetGroup:
-        """The tasks as the load balancer sees them."""
+        """The target group with the tasks."""
         return self._target_group
 
     @property
     def alternate_target_group(self) -> elbv2.ApplicationTargetGroup | None:
-        """With blue/green deployments the other set's target group; the two take turns. Else None."""
+        """The target group that blue/green deployments use in turn with `target_group`; None without them."""
         return self._alternate_target_group
 
     @property
@@ -456,7 +456,7 @@ class ScaledFargateService(ServicePolicies):
         return self._metrics.cpu_maximum(**options)
 
     def metric_running_tasks(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric | cloudwatch.MathExpression:
-        """Number of running tasks, each minute.
+        """Number of running tasks, per minute.
 
         Args:
             options: those of the CDK's metrics.
@@ -464,7 +464,7 @@ class ScaledFargateService(ServicePolicies):
         return self._metrics.running_tasks(**options)
 
     def metric_request_count(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Requests that the load balancer took in, each minute.
+        """Requests that the load balancer received, per minute.
 
         Args:
             options: those of the CDK's metrics.
@@ -490,7 +490,7 @@ def _is_blue_green(strategy: ecs.DeploymentStrategy, bake_time: Duration | None)
         raise refusal("deployment_strategy", given, "ecs.DeploymentStrategy.ROLLING or BLUE_GREEN")
     is_blue_green = strategy is ecs.DeploymentStrategy.BLUE_GREEN
     if bake_time is not None:
-        # What CloudFormation takes for every time of a deployment strategy: whole minutes, a day at most.
+        # CloudFormation's limits for each duration of a deployment strategy: whole minutes, at most a day.
         check_duration("bake_time", bake_time, at_most=_LONGEST_BAKE_TIME, whole="minutes")
         if not is_blue_green:
             raise refusal("bake_time", bake_time, "with BLUE_GREEN only", "leave it out, rolling knows none")

@@ -39,16 +39,16 @@ class ServiceMetrics:
         service: any ECS service, made here or imported. One that is imported by its ARN alone needs the long form,
             `arn:…:service/<cluster>/<service>`.
         load_balancer: the ALB in front of it. Default: none, and a load-balancer metric is refused.
-        target_group: its tasks as the ALB sees them. Default: none, and a target-group metric is refused.
-        alternate_target_group: with blue/green deployments the other one; the two take turns. Default: none.
+        target_group: the target group with its tasks. Default: none, and a target-group metric is refused.
+        alternate_target_group: the target group that blue/green deployments use in turn with it. Default: none.
         cpu_resolution: how often ECS publishes the service's CPU: 60 seconds, or 20 where the service's monitoring is
             set to it. Default: 60 seconds.
         container_insights: whether Container Insights is on in the cluster. Default: off, and the running tasks are
             counted from a metric that is free.
 
     Raises:
-        InvalidArgumentError: the service's cluster is not known; something else than an ECS service, an application
-            load balancer or target group; another resolution.
+        InvalidArgumentError: the service's cluster is not known; a value that is not an ECS service, an application
+            load balancer or an application target group; another resolution.
     """
 
     def __init__(
@@ -121,10 +121,10 @@ class ServiceMetrics:
         return with_options(self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
     def running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Number of running tasks, for an alarm; use `average_running_tasks` for a period other than a minute.
+        """Number of running tasks, for an alarm; for a period other than a minute use `average_running_tasks`.
 
-        Every task reports its CPU once in each interval of the resolution, so that the number of reports is the
-        number of tasks, free of charge. Where Container Insights is on its `RunningTaskCount` is taken.
+        Every task reports its CPU once per interval of the resolution, so the number of reports is the number of tasks,
+        free of charge. If Container Insights is on, its `RunningTaskCount` is used.
         """
         if self._container_insights:
             return with_options(self._task_count(cloudwatch.Stats.MAXIMUM), options)
@@ -134,14 +134,14 @@ class ServiceMetrics:
         return with_options(self._reports(), options)
 
     def average_running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Number of running tasks on average, for a graph: the same at whatever period it is drawn."""
+        """Average number of running tasks, for a graph: the same at every period."""
         if self._container_insights:
             return with_options(self._task_count(cloudwatch.Stats.AVERAGE), options)
         tasks: AnyMetric = per_minute(self._reports(), "reports")
         return with_options(tasks, MetricOptions(label="tasks") | options)
 
     def request_count(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Requests that the load balancer took in, in each minute or other period, for an alarm.
+        """Requests that the load balancer received, per minute or other period, for an alarm.
 
         Raises:
             InvalidArgumentError: there is no load balancer.
@@ -150,7 +150,7 @@ class ServiceMetrics:
         return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE), options)
 
     def requests_per_minute(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
-        """Requests a minute that the load balancer took in, for a graph: the same at whatever period it is drawn.
+        """Requests per minute that the load balancer received, for a graph: the same at every period.
 
         Raises:
             InvalidArgumentError: there is no load balancer.
@@ -159,7 +159,7 @@ class ServiceMetrics:
         return with_expression_options(requests, {"label": "requests a minute", **options})
 
     def requests_per_task(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
-        """Requests a minute that a task answers, the same at whatever period: how well the tasks are used.
+        """Requests per minute and task, which show how well the tasks are used: the same at every period.
 
         Raises:
             InvalidArgumentError: there is no load balancer.
@@ -173,14 +173,14 @@ class ServiceMetrics:
         return with_expression_options(used, options)
 
     def cost_per_hour(self, *, task_hour: float, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
-        """What the running tasks cost in an hour, the same at whatever period.
+        """The cost of the running tasks per hour: the same at every period.
 
         Args:
             task_hour: the price of one task for an hour, at least 0.
             options: those of the CDK's expressions.
 
         Raises:
-            InvalidArgumentError: a price that is none, or that is known at deployment only.
+            InvalidArgumentError: a price that is not a number from 0, or that is known at deployment only.
         """
         check_number("task_hour", task_hour, at_least=0, token=False)
         cost = cloudwatch.MathExpression(
@@ -196,7 +196,7 @@ class ServiceMetrics:
 
         Args:
             percentile: from 1 to 100.
-            options: those of the CDK's metrics; `statistic` takes the percentile's place.
+            options: those of the CDK's metrics; `statistic` replaces the percentile.
 
         Raises:
             InvalidArgumentError: there is no load balancer, or another percentile.
@@ -208,10 +208,10 @@ class ServiceMetrics:
         return with_options(time, options)
 
     def server_error_percent(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
-        """Share of requests answered with 5xx, by a task or in its place by the load balancer, in percent.
+        """Share of requests answered with 5xx, by a task or by the load balancer itself, in percent.
 
-        The load balancer does not count a request for which it finds no task. So where errors outnumber requests the
-        share is 100 %, as when every task is gone.
+        The load balancer does not count a request for which it finds no task. So if errors outnumber requests, such as
+        when every task has stopped, the share is 100 %.
 
         Raises:
             InvalidArgumentError: there is no load balancer.
@@ -235,7 +235,7 @@ class ServiceMetrics:
         """The highest number of tasks that failed their health check at the same time in the minute.
 
         Raises:
-            InvalidArgumentError: there is no target group, or one that is imported without its load balancer.
+            InvalidArgumentError: there is no target group, or it is imported without its load balancer.
         """
         if self._target_group is None:
             raise refusal("target_group", None, "an application target group, for unhealthy_hosts; pass it")
@@ -267,7 +267,7 @@ class ServiceMetrics:
         return self._of_service("RunningTaskCount", statistic, namespace="ECS/ContainerInsights")
 
     def _reports(self) -> AnyMetric:
-        """Tasks that reported in the minute."""
+        """The number of tasks that reported in the minute."""
         reports = self._of_service("CPUUtilization", cloudwatch.Stats.SAMPLE_COUNT)
         reports_a_task = 60 / self._cpu_resolution.to_seconds()
         if reports_a_task == 1:

@@ -1,4 +1,4 @@
-"""What is declared about a service's scaling: value objects, read back from its scalable target."""
+"""The declared scaling of a service as value objects, read from its scalable target."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -21,11 +21,11 @@ _METADATA = "cdk-fargate-sagemaker:scaling"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingPolicy:
-    """A metric that is kept near a target.
+    """A target tracking policy: a metric and its target.
 
     Args:
-        metric: AWS's name of a predefined metric, as ECSServiceAverageCPUUtilization, or `namespace/name` of another.
-        target: the value that it is kept near, in its own unit.
+        metric: AWS's name of a predefined metric, such as ECSServiceAverageCPUUtilization, or `namespace/name`.
+        target: the target value, in the metric's unit.
         scale_in: whether tasks are removed when it is below. Default: they are.
         scale_in_cooldown_seconds: time between two removals. None: AWS's own, 300.
         scale_out_cooldown_seconds: time during which tasks just added count toward the next scale-out. None: AWS's own,
@@ -41,7 +41,7 @@ class TrackingPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikeBand:
-    """Adds tasks from a threshold on, up to the next band's.
+    """Adds tasks between its threshold and that of the next band.
 
     Args:
         threshold: a value of the metric, in its own unit.
@@ -54,11 +54,11 @@ class SpikeBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpikePolicy:
-    """Tasks that are added while a metric is in a band; it never removes any.
+    """A step scaling policy that adds tasks while a metric is in a band. It never removes any.
 
     Args:
         metric: `namespace/name` of the metric.
-        statistic: what is taken of its values in a period.
+        statistic: the metric's statistic over a period.
         period_seconds: length of a period.
         evaluation_periods: how many periods in a row have to reach the first band.
         cooldown_seconds: time during which tasks just added count toward the next step.
@@ -75,10 +75,10 @@ class SpikePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledBounds:
-    """Bounds that are set at the times of a schedule.
+    """A scheduled action that sets bounds.
 
     Args:
-        schedule: `cron(…)`, `rate(…)` or `at(…)` as Application Auto Scaling has it.
+        schedule: `cron(…)`, `rate(…)` or `at(…)` in the format of Application Auto Scaling.
         time_zone: IANA name of the zone that the schedule is in. None: UTC.
         min_tasks: the new lower bound. None: unchanged.
         max_tasks: the new upper bound. None: unchanged.
@@ -92,14 +92,14 @@ class ScheduledBounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceScaling:
-    """The bounds of a service's task count, and everything that moves it between them.
+    """The bounds of a service's task count, and the policies that change it between them.
 
     Args:
         min_tasks: the count is never below it. Default: None, it is declared outside this app.
         max_tasks: the count is never above it. Default: None, it is declared outside this app.
-        tracking: metrics kept near a target; the one that asks for the most tasks wins. Default: none.
-        spikes: steps on a metric that jumps. Default: none.
-        schedules: bounds that change by the clock. Default: none.
+        tracking: target tracking policies; the one that needs the most tasks wins. Default: none.
+        spikes: step scaling policies that add tasks when a metric jumps. Default: none.
+        schedules: scheduled actions that change the bounds. Default: none.
     """
 
     min_tasks: float | None = None
@@ -110,30 +110,30 @@ class ServiceScaling:
 
     @property
     def least_bounds(self) -> tuple[float, ...]:
-        """Every lower bound that holds at some time, each once: the declared one, then those of schedules."""
+        """All lower bounds without duplicates: the declared one, then those of schedules."""
         return _each_once([self.min_tasks, *(schedule.min_tasks for schedule in self.schedules)])
 
     @property
     def most_bounds(self) -> tuple[float, ...]:
-        """Every upper bound that holds at some time, each once: the declared one, then those of schedules."""
+        """All upper bounds without duplicates: the declared one, then those of schedules."""
         return _each_once([self.max_tasks, *(schedule.max_tasks for schedule in self.schedules)])
 
     @property
     def target_percent(self) -> float | None:
-        """The average CPU that target tracking keeps, in percent; of several the lowest, the first to ask for tasks."""
+        """The target of the average CPU, in percent; of several the lowest, which adds tasks first."""
         return min(
             (policy.target for policy in self.tracking if policy.metric in cpu_metric.TRACKED_NAMES), default=None
         )
 
     @classmethod
     def of(cls, scalable_target: IScalableTargetRef) -> Self:
-        """Reads what was declared on `scalable_target` until now, by this library or by the CDK's own methods.
+        """Reads the scaling declared on `scalable_target` so far, by this library or by the CDK's own methods.
 
         Args:
             scalable_target: the task count, as `service.auto_scale_task_count(…)` returns it.
 
         Raises:
-            InvalidArgumentError: something else.
+            InvalidArgumentError: a value that is not a task count.
         """
         check_interface("scalable_target", scalable_target, "node", "what auto_scale_task_count(…) returned")
         read = _Declared(scalable_target)
@@ -141,7 +141,7 @@ class ServiceScaling:
 
 
 def tracked_percent(scalable_target: IScalableTargetRef) -> float | None:
-    """`ServiceScaling.of(scalable_target).target_percent` at synthesis, without reading anything else."""
+    """Returns `ServiceScaling.of(scalable_target).target_percent`, at synthesis; reads only tracking policies."""
     looked_up = _LOOKED_UP[scalable_target] = _Declared(scalable_target)
     return ServiceScaling(tracking=looked_up.tracking()).target_percent
 
@@ -151,7 +151,7 @@ def _each_once(bounds: Iterable[float | None]) -> tuple[float, ...]:
 
 
 class _Declared:
-    """What is declared on a scalable target, read from its resources."""
+    """The scaling declared on a scalable target, read from its resources."""
 
     def __init__(self, scalable_target: IScalableTargetRef) -> None:
         self._stack = stack_of(scalable_target)
@@ -159,11 +159,11 @@ class _Declared:
         self.spikes = tuple(_spikes_of(scalable_target))
 
     def target(self) -> CfnScalableTarget | None:
-        """The resource; None for a target that is imported."""
+        """The scalable target's resource; None if it is imported."""
         return next((one for one in self._constructs if isinstance(one, CfnScalableTarget)), None)
 
     def bounds(self) -> dict[str, Any]:
-        """What a `ServiceScaling` takes of the bounds."""
+        """The bounds and schedules, as arguments of a `ServiceScaling`."""
         target = self.target()
         if target is None:
             return {}
@@ -176,7 +176,7 @@ class _Declared:
         }
 
     def tracking(self) -> tuple[TrackingPolicy, ...]:
-        """The metrics that are kept near a target."""
+        """The target tracking policies."""
         declared = (_properties(one) for one in self._constructs if isinstance(one, CfnScalingPolicy))
         policies = (policy.get("targetTrackingScalingPolicyConfiguration") for policy in declared)
         return tuple(_tracking(self._resolved(policy)) for policy in policies if policy is not None)
@@ -186,7 +186,7 @@ class _Declared:
 
 
 def _properties(resource: CfnScalableTarget | CfnScalingPolicy) -> Mapping[str, Any]:
-    # One call to the JavaScript side; each attribute would be one, and each part of it another.
+    # This is one call to the JavaScript process; reading the attributes would be one per attribute and per part of it.
     return resource._cfn_properties
 
 
@@ -201,28 +201,29 @@ def _is_known(value: Any) -> bool:
     return isinstance(value, bool) or (isinstance(value, int | float) and not is_token(value))
 
 
-# What was found as spikes were validated: the summary, which is made next, need not look again.
+# The result of the spikes' validation, for the summary that is made next, so that it is read once.
 _LOOKED_UP: WeakKeyDictionary[IScalableTargetRef, _Declared] = WeakKeyDictionary()
-# What `SpikeScaling` makes elsewhere, with the stack that makes it; by the scalable target's stack and path.
+# The policies of `SpikeScaling`, each with its stack, by the scalable target's stack and path.
 _SPIKES: WeakKeyDictionary[Stack, dict[str, list[tuple[Stack, SpikePolicy]]]] = WeakKeyDictionary()
 
 
 def _spikes_of(scalable_target: IScalableTargetRef) -> list[tuple[Stack, SpikePolicy]]:
-    # What the CDK made itself, as the task count of a pattern's service, is a new object in Python at each question.
+    # By path: a construct that the CDK made, such as the task count of a pattern's service, is a new Python object each
+    # time it is read.
     return _SPIKES.setdefault(stack_of(scalable_target), {}).setdefault(path_of(scalable_target), [])
 
 
 def declare_spike(scope: Construct, scalable_target: IScalableTargetRef, policy: SpikePolicy) -> None:
-    """Notes a policy that `scope` makes for `scalable_target`."""
+    """Records a policy that `scope` makes for `scalable_target`."""
     _spikes_of(scalable_target).append((stack_of(scope), policy))
 
 
 def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> None:
-    """Puts what will have been declared on `scalable_target` into the metadata of the template of `scope`.
+    """Writes all scaling declared on `scalable_target` into the metadata of the template of `scope`, at synthesis.
 
-    Each template has what it declares itself: the scalable target's own has all but the spikes of other stacks, another
-    one has its spikes alone. A spike of another stack would change this one's metadata and nothing else, and
-    CloudFormation does not update metadata by itself
+    Each template contains what its own stack declares: that of the scalable target all but the spikes of other stacks,
+    any other template only its own spikes. Otherwise a spike in another stack would change only the metadata of this
+    template, and CloudFormation does not update a stack for metadata alone
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/metadata-section-structure.html).
 
     The key is `cdk-fargate-sagemaker:scaling:<path of the scalable target>`.
@@ -233,7 +234,7 @@ def publish_scaling(scope: Construct, scalable_target: IScalableTargetRef) -> No
 
 @jsii.implements(IStableAnyProducer)
 class _Summary:
-    """Made at synthesis, when no policy can be added any more."""
+    """The summary of the scaling, made at synthesis: no policy can be added any more."""
 
     def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
         self._stack = stack
@@ -251,7 +252,7 @@ class _Summary:
 
 
 def _plain(value: Any) -> Any:
-    """Lists for tuples, which the JavaScript side does not know, and nothing for None, which no template may hold."""
+    """Converts tuples to lists, since JavaScript has no tuples, and removes None, since no template may contain it."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
@@ -273,7 +274,7 @@ def _tracking(policy: Mapping[str, Any]) -> TrackingPolicy:
 
 
 def _name(metric: Mapping[str, Any] | None) -> str:
-    # A metric that is computed from others has no name of its own.
+    # A metric math expression has no name.
     return f"{metric['namespace']}/{metric['metricName']}" if metric and "metricName" in metric else "expression"
 
 

@@ -19,7 +19,7 @@ from .._log_key import log_key
 from .._readable_help import CallSignature
 
 _LONGEST_PREFIX = 28
-# The CDK's own, in a stack without account and region.
+# The CDK's number in a stack without account and region.
 _SMALLEST_VPC_ZONES = 2
 
 
@@ -29,7 +29,7 @@ class ServiceVpc(ec2.Vpc):
     Resources get a public address only on request. In all other respects it is an `ec2.Vpc`.
 
     Args:
-        cidr: its addresses. Default: 10.0.0.0/16.
+        cidr: its address range. Default: 10.0.0.0/16.
         availability_zones: the zones it spans. Default: as many as the CDK knows of, three at most; in a stack without
             account and region that is two.
         nat_gateways: how many there are; the tasks reach the internet through them. 0 isolates the tasks' subnets; then
@@ -40,8 +40,8 @@ class ServiceVpc(ec2.Vpc):
         removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: addresses too few for the subnets, no zone or one twice, or a number of gateways
-            that is negative or above that of the zones.
+        InvalidArgumentError: an address range too small for the subnets, no zone or the same zone twice, or a number of
+            gateways that is negative or above the number of zones.
 
     Example:
         ```python
@@ -66,7 +66,7 @@ class ServiceVpc(ec2.Vpc):
     ) -> None:
         check_addresses(cidr, availability_zones)
         if nat_gateways is not None:
-            # How many subnets get a route depends on it.
+            # No token, because the number of subnets with a route depends on it.
             check_number("nat_gateways", nat_gateways, at_least=0, whole=True, token=False)
         check_log_settings(
             log_retention=log_retention, log_encryption_key=log_encryption_key, removal_policy=removal_policy
@@ -125,17 +125,17 @@ class ServiceVpc(ec2.Vpc):
 
     @property
     def log_group(self) -> logs.LogGroup:
-        """The flow logs: connections that were rejected."""
+        """The log group of the flow logs, which contain rejected connections."""
         return self._log_group
 
 
 def check_addresses(cidr: Any, availability_zones: Any, *, name: str = "cidr") -> None:
-    """Refuses zones that are none, and addresses that are no IPv4 range or too few for two subnets in each zone.
+    """Refuses invalid zones, and an IPv4 range that is invalid or too small for two subnets per zone.
 
     Args:
-        cidr: the range.
+        cidr: the address range.
         availability_zones: the zones; None for as many as the CDK takes in a stack without account and region.
-        name: of the range, where it is set.
+        name: the name of the argument or setting for the range.
 
     Raises:
         InvalidArgumentError: see above.
@@ -148,7 +148,7 @@ def check_addresses(cidr: Any, availability_zones: Any, *, name: str = "cidr") -
         if len(set(listed)) < len(listed):
             raise refusal("availability_zones", plain(", ".join(map(str, listed))), "each zone once")
         zones = len(listed)
-    # The CDK splits the range evenly; a VPC has /16 to /28, and so has each of its subnets.
+    # The CDK splits the range evenly; a VPC and each of its subnets is a /16 to a /28.
     # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
     longest = _LONGEST_PREFIX - math.ceil(math.log2(2 * zones))
     allowed = f"an IPv4 range of /16 to /{longest}, as '10.0.0.0/16'"

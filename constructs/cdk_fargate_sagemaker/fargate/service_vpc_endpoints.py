@@ -1,4 +1,4 @@
-"""VPC endpoints by which tasks reach AWS without a NAT gateway."""
+"""VPC endpoints with which tasks reach AWS without a NAT gateway."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ _ALWAYS: Mapping[str, ec2.InterfaceVpcEndpointAwsService] = {
 
 
 class ServiceVpcEndpoints(Construct):
-    """The endpoints that a Fargate task in a subnet without NAT needs to start and to log, once for a VPC.
+    """The endpoints that a Fargate task in a subnet without NAT needs to start and to log. One set serves a whole VPC.
 
     They are ECR's API, ECR's registry, CloudWatch Logs, and S3 (a gateway, free of charge), from which ECR serves image
     layers. An interface endpoint is billed per hour and zone; a NAT gateway costs as much as several of them.
@@ -35,7 +35,7 @@ class ServiceVpcEndpoints(Construct):
         clients: who may use them: address ranges or security groups. Default: the VPC's addresses.
 
     Raises:
-        InvalidArgumentError: an id twice, a service's name for a service, or nobody as clients.
+        InvalidArgumentError: the same id twice, a service's name instead of the service, or no clients.
 
     Example:
         ```python
@@ -112,7 +112,7 @@ class ServiceVpcEndpoints(Construct):
 
     @property
     def interfaces(self) -> Mapping[str, ec2.InterfaceVpcEndpoint]:
-        """The interface endpoints by id."""
+        """The interface endpoints, by id."""
         return dict(self._interfaces)
 
 

@@ -27,16 +27,16 @@ from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scal
 from .task_count import check_above_target
 
 DEFAULT_STEP = CpuStep()
-# A metric of the CDK refuses a period of 20 seconds, which CloudWatch takes.
+# The CDK's metrics refuse a period of 20 seconds, which CloudWatch supports.
 _REFUSED_BY_THE_CDK = 20
-# A new task runs within a minute, is hot for six, and its last hot minute reaches the alarm within three more.
+# A new task runs within a minute and is hot for up to six; its last hot minute reaches the alarm within three more.
 DEFAULT_COOLDOWN = readable(Duration.minutes(10))
 
 
 class SpikeScaling(Construct):
     """Adds tasks the minute the hottest task's CPU passes a threshold. It never removes any: target tracking does.
 
-    Target tracking needs three minutes above its target before it acts, and sees the average only. This alarm acts on
+    Target tracking needs three minutes above its target before it acts, and uses only the average. This alarm acts on
     one minute of the *maximum*. It attaches to any ECS service that has a scalable target.
 
     Args:
@@ -44,20 +44,19 @@ class SpikeScaling(Construct):
             of this app, or an imported one.
         scalable_target: the task count to raise, as an `applicationautoscaling.ScalableTarget`, or one imported with
             `from_scalable_target_attributes`. Default: what `service.auto_scale_task_count(…)` made; required for a
-            service on which it was not called, as an imported one.
-        steps: one step, or several bands by rising threshold, each of which adds more than the one below: from the
-            threshold of a band up to the next its tasks are added, not those of the bands below as well.
-            Default: from 80 % CPU on, three tasks.
+            service on which it was not called, such as an imported one.
+        steps: one step, or several bands by rising threshold, each of which adds more than the one below. Between a
+            band's threshold and the next one only that band's tasks are added. Default: three tasks from 80 % CPU.
         metric: what is watched instead of the CPU maximum; its steps are `MetricStep`s. Default: the CPU maximum of
             the service, with `CpuStep`s.
-        period: length of the period that is looked at: any that the metric is published for. Default: that of
-            `metric`; for the CPU maximum one minute.
+        period: length of one period of the alarm: any that the metric is published for. Default: that of `metric`; for
+            the CPU maximum one minute.
         evaluation_periods: how many periods in a row have to reach the threshold. Default: 1.
         cooldown: while it lasts, the tasks just added count toward the next step: a +3 step after a +3 step adds none,
-            a +6 step adds three. A task that is hot while it starts passes the threshold itself, so the cooldown has to
-            outlast it, or the step asks for tasks because of its own tasks: the minutes that a new task is hot, and
-            four, for its launch and for its metric to reach the alarm. Default: 10 minutes, for tasks that are hot for
-            up to six minutes. Target tracking takes over a longer spike, three minutes after it began.
+            a +6 step adds three. A task that is hot while it starts passes the threshold itself. A cooldown that is too
+            short would add tasks because of the step's own tasks. Give the minutes that a new task is hot, and four
+            more for its launch and for its metric to reach the alarm. Default: 10 minutes, for tasks that are hot for
+            up to six minutes. Target tracking handles a longer spike, three minutes after its start.
 
     Raises:
         InvalidArgumentError: a service of another region, no scalable target or that of another service, no step,
@@ -104,7 +103,7 @@ class SpikeScaling(Construct):
         )
 
         first = self._steps[0].threshold
-        # The CDK's scale_on_metric refuses a single interval. This action takes the steps as they are.
+        # The CDK's scale_on_metric refuses a single interval; this action takes the steps unchanged.
         self._policy = applicationautoscaling.StepScalingAction(
             self,
             "Policy",
@@ -122,7 +121,7 @@ class SpikeScaling(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=first,
             evaluation_periods=evaluation_periods,
-            # A service without tasks reports nothing, and is not hot.
+            # A service without tasks publishes no CPU, and is not hot.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=f"scales out {path_of(scalable_target)}",
         )
@@ -146,7 +145,7 @@ class SpikeScaling(Construct):
                 bands=tuple(SpikeBand(threshold=step.threshold, add_tasks=step.add_tasks) for step in self._steps),
             ),
         )
-        # A service of this library has put its own into the template of its stack.
+        # A service of this library writes its scaling into the template of its own stack.
         if not isinstance(service, ScaledFargateService) or stack_of(service) is not stack_of(self):
             publish_scaling(self, scalable_target)
         if metric is None:
@@ -154,7 +153,7 @@ class SpikeScaling(Construct):
 
     @property
     def alarm(self) -> cloudwatch.Alarm:
-        """The alarm that fires the steps; its threshold is the first step's."""
+        """The alarm that starts the scaling policy; its threshold is that of the first step."""
         return self._alarm
 
     @property
@@ -164,7 +163,7 @@ class SpikeScaling(Construct):
 
     @property
     def steps(self) -> tuple[CpuStep | MetricStep, ...]:
-        """The thresholds, and the tasks added from each on, by rising threshold."""
+        """The steps, by rising threshold."""
         return self._steps
 
 
@@ -172,7 +171,7 @@ def check_times(*, period: Duration | None, evaluation_periods: int, cooldown: D
     """Checks the arguments that can be checked before the service is known.
 
     Raises:
-        InvalidArgumentError: a period, a number of periods or a cooldown that cannot be.
+        InvalidArgumentError: an invalid period, number of periods or cooldown.
     """
     if period is not None:
         check_duration("period", period, above_zero=True, token=False)
@@ -181,10 +180,10 @@ def check_times(*, period: Duration | None, evaluation_periods: int, cooldown: D
 
 
 def checked_steps(given: Any, metric: Any) -> tuple[CpuStep | MetricStep, ...]:
-    """Returns the steps of a scaling on `metric`, or with None on the CPU maximum.
+    """Returns the steps as a tuple, checked for `metric`; None is the CPU maximum.
 
     Raises:
-        InvalidArgumentError: an expression for a metric, steps of the other kind, or in another order.
+        InvalidArgumentError: an expression as the metric, steps of the wrong kind, or steps in another order.
     """
     if metric is not None:
         check_kind(
@@ -222,19 +221,19 @@ def checked_steps(given: Any, metric: Any) -> tuple[CpuStep | MetricStep, ...]:
 
 
 def _bands(steps: Sequence[CpuStep | MetricStep]) -> list[tuple[float, float | None, float]]:
-    """Each step as (lower bound, upper bound, tasks), its bounds relative to the alarm's threshold."""
+    """Each step as (lower bound, upper bound, tasks); the bounds are relative to the alarm's threshold."""
     first = steps[0].threshold
     lower = [0 if step is steps[0] else step.threshold - first for step in steps]
     return [(bound, upper, step.add_tasks) for bound, upper, step in zip(lower, [*lower[1:], None], steps, strict=True)]
 
 
 def _resolution_seconds(metric: cloudwatch.Metric) -> float:
-    # Services of AWS publish by the minute; a metric of one's own may be of high resolution.
+    # AWS services publish per minute; a custom metric may have a high resolution.
     return 60 if metric.namespace.startswith("AWS/") else 10
 
 
 def _checked_period(metric: cloudwatch.Metric, period: Duration | None, *, resolution: float) -> float:
-    """The seconds of the period: that given, or that of `metric`."""
+    """The period in seconds: the one given, or that of `metric`."""
     seconds = _seconds(period or metric.period)
     short = [second for second in (10, 20, 30) if second >= resolution]
     if not is_token(seconds) and seconds not in short and (seconds == 0 or seconds % 60 != 0):
@@ -254,7 +253,7 @@ def _seconds(duration: Duration) -> float:
 
 @jsii.implements(IValidation)
 class _ThresholdAboveTarget:
-    """Checked at synthesis, because a tracking policy may be declared after the spike scaling."""
+    """Checks the threshold at synthesis, because a tracking policy may be declared after the spike scaling."""
 
     def __init__(self, threshold: float, scalable_target: IScalableTargetRef) -> None:
         self._threshold = threshold

@@ -1,4 +1,4 @@
-"""Spike scaling as a Mixin of the CDK, for services that exist already."""
+"""Spike scaling as a CDK mixin, for services that are declared already."""
 
 from collections.abc import Sequence
 
@@ -18,25 +18,25 @@ _ID = "SpikeScaling"
 
 @jsii.implements(IMixin)
 class SpikeScalingMixin:
-    """Adds `SpikeScaling` to every ECS service that it is applied to or that is below, as a child of the service.
+    """Adds `SpikeScaling` as a child to each ECS service that it is applied to, or that is inside the construct.
 
     `web.with_(SpikeScalingMixin())` works for a `ScaledFargateService`, a service or construct of `aws_ecs_patterns`, a
-    service of `aws_ecs`, and for a stack, whose services all get it. Each has to have a task count: call
+    service of `aws_ecs`, and for a stack, whose services all get it. Each needs a task count: call
     `service.auto_scale_task_count()` before.
 
     Needs `constructs` 10.5 or later, and is imported only where it is used.
 
     Args:
-        steps: as of `SpikeScaling`. Default: from 80 % CPU on, three tasks.
-        metric: as of `SpikeScaling`. Default: the CPU maximum of each service.
-        period: as of `SpikeScaling`. Default: that of the metric; for the CPU maximum one minute.
-        evaluation_periods: as of `SpikeScaling`. Default: 1.
-        cooldown: as of `SpikeScaling`. Default: 10 minutes.
+        steps: those of `SpikeScaling`. Default: three tasks from 80 % CPU.
+        metric: that of `SpikeScaling`. Default: the CPU maximum of each service.
+        period: that of `SpikeScaling`. Default: that of the metric; for the CPU maximum one minute.
+        evaluation_periods: those of `SpikeScaling`. Default: 1.
+        cooldown: that of `SpikeScaling`. Default: 10 minutes.
 
     Raises:
-        InvalidArgumentError: steps, a metric, a period, a number of periods or a cooldown that cannot be.
+        InvalidArgumentError: invalid steps, or an invalid metric, period, number of periods or cooldown.
 
-    Applying it raises what `SpikeScaling` raises, and refuses a service that has it already.
+    Applying it raises the errors of `SpikeScaling`, and refuses a service that already has the mixin's spike scaling.
 
     Example:
         ```python
@@ -53,7 +53,8 @@ class SpikeScalingMixin:
         evaluation_periods: int = 1,
         cooldown: Duration = DEFAULT_COOLDOWN,
     ) -> None:
-        # What is raised while it is applied reaches the caller through the JavaScript side, as another error.
+        # An error raised while the mixin is applied passes through the JavaScript process, and becomes another type of
+        # error.
         check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         self._steps = checked_steps(steps, metric)
         self._metric = metric
@@ -74,7 +75,7 @@ class SpikeScalingMixin:
             construct: a service.
 
         Raises:
-            InvalidArgumentError: it has it already, or what `SpikeScaling` raises.
+            InvalidArgumentError: the service already has the mixin's spike scaling, or an error of `SpikeScaling`.
         """
         if not isinstance(construct, ecs.BaseService):
             raise refusal("construct", construct, "a service of aws_ecs", "apply it with construct.with_(…)")

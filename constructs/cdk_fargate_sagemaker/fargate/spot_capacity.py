@@ -1,4 +1,4 @@
-"""How tasks are shared between Fargate and Fargate Spot."""
+"""How tasks are distributed over Fargate and Fargate Spot."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class SpotCapacity:
 
     Args:
         on_demand_base: tasks that never run on Spot, 0 to 100000. Default: 1.
-        on_demand_weight: Fargate's weight for the tasks above the base, 0 to 1000. Default: 0, all of them are Spot's.
+        on_demand_weight: Fargate's weight for the tasks above the base, 0 to 1000. Default: 0, all of them run on Spot.
         spot_weight: Fargate Spot's weight for the tasks above the base, 1 to 1000. Default: 1.
 
     Raises:
@@ -35,7 +35,7 @@ class SpotCapacity:
             check_number(name, getattr(self, name), at_least=least, at_most=most, whole=True)
 
     def strategies(self) -> list[ecs.CapacityProviderStrategy]:
-        """The same in ECS's terms."""
+        """The same as capacity provider strategies of ECS."""
         return [
             ecs.CapacityProviderStrategy(
                 capacity_provider="FARGATE", base=self.on_demand_base, weight=self.on_demand_weight

@@ -5,7 +5,7 @@ from .._number_token import is_token
 
 
 def check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
-    """Refuses bounds that contradict each other, or a lower bound of no task.
+    """Refuses bounds that contradict each other, and a lower bound below 1.
 
     Args:
         min_tasks: the lower bound. None: unchanged.
@@ -25,7 +25,7 @@ def check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
 
 
 def check_target_percent(target_percent: float) -> None:
-    """Refuses what is no utilization that target tracking can keep.
+    """Refuses a value that is not a utilization in percent that target tracking can keep.
 
     Raises:
         InvalidArgumentError: a target outside 1 to 100.
@@ -37,9 +37,9 @@ def check_above_target(threshold_percent: float, target_percent: float, name: st
     """Refuses a CPU threshold of spike scaling that every task passes in normal operation.
 
     Args:
-        threshold_percent: CPU of the hottest task from which on spike scaling adds tasks.
+        threshold_percent: CPU of the hottest task at which spike scaling adds tasks.
         target_percent: the average CPU that target tracking keeps.
-        name: of the threshold, as its caller wrote it.
+        name: the threshold's name, as the caller wrote it.
 
     Raises:
         InvalidArgumentError: the threshold is not above the target.

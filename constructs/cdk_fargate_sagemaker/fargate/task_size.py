@@ -1,4 +1,4 @@
-"""Which sizes of task Fargate runs."""
+"""The task sizes that Fargate supports."""
 
 from .._checks import check_number, check_one_of, refusal
 from .._number_token import is_token
@@ -16,14 +16,14 @@ _MEMORY_MIB = {
 
 
 def check_task_size(*, cpu: int, memory_mib: int) -> None:
-    """Refuses a task size that Fargate would refuse at deployment; unresolved tokens pass.
+    """Refuses a task size that Fargate would refuse at deployment. Tokens pass.
 
     Args:
-        cpu: CPU units, 1024 a vCPU.
-        memory_mib: MiB.
+        cpu: CPU units, 1024 per vCPU.
+        memory_mib: memory in MiB.
 
     Raises:
-        InvalidArgumentError: Fargate has no such CPU, or not this much memory with it.
+        InvalidArgumentError: Fargate does not support this CPU, or this memory with it.
     """
     check_one_of("cpu", cpu, _MEMORY_MIB, "choose one; 1024 is a vCPU")
     check_number("memory_mib", memory_mib)

@@ -86,20 +86,20 @@ class WebAcl(Construct):
 
     Args:
         load_balancer: the ALB that is protected.
-        requests_per_address: requests that one address may send in `evaluation_window`, 10 to 2,000,000,000; those
-            above are refused with 403 until it sends fewer. Default: 2000.
-        evaluation_window: over how long an address's requests are counted: 1, 2, 5 or 10 minutes. WAF looks at it
-            every few seconds, so that a short one ends a burst sooner. Default: 5 minutes.
-        excluded_rules: names of managed rules that only count, as `SizeRestrictions_BODY` for a service that takes
-            large bodies. Default: every rule blocks.
+        requests_per_address: requests that one address may send in `evaluation_window`, 10 to 2,000,000,000; further
+            ones are refused with 403 until it sends fewer. Default: 2000.
+        evaluation_window: the time over which an address's requests are counted: 1, 2, 5 or 10 minutes. WAF checks the
+            count every few seconds, so a shorter window stops a burst sooner. Default: 5 minutes.
+        excluded_rules: names of managed rules that only count, such as `SizeRestrictions_BODY` for a service that
+            accepts large bodies. Default: every rule blocks.
         log_retention: how long the logs are kept. Default: three months.
         log_encryption_key: the key that encrypts the logs. The owner of an imported key must allow CloudWatch Logs to
             use it; the app warns with the statement to add. Default: a key of its own, rotated every year.
         removal_policy: what happens to logs and key when they leave the stack. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: a limit that WAF does not take, a rule that no group has, a network load balancer, a load
-            balancer of another region, or one that another `WebAcl` of this app protects.
+        InvalidArgumentError: a limit that WAF does not support, a rule that no group contains, a network load balancer,
+            a load balancer of another region, or one that another `WebAcl` of this app protects.
 
     Example:
         ```python
@@ -166,7 +166,7 @@ class WebAcl(Construct):
         return self._log_group
 
     def _log(self, retention: logs.RetentionDays, key: kms.IKey | None, removal_policy: RemovalPolicy) -> None:
-        # WAF writes to groups of this prefix only.
+        # WAF writes only to log groups with this prefix.
         name = name_of_this_life(self, "aws-waf-logs-")
         self._log_group = logs.LogGroup(
             self,
@@ -193,11 +193,11 @@ class WebAcl(Construct):
 
 
 def _claim(load_balancer: elbv2.IApplicationLoadBalancer, web_acl: WebAcl) -> None:
-    """Notes who protects the load balancer: WAF associates each resource with one web ACL only.
+    """Claims the load balancer for `web_acl`: WAF associates each resource with only one web ACL.
 
     https://docs.aws.amazon.com/waf/latest/developerguide/web-acl-associating-aws-resource.html
     """
-    # Two imports of one load balancer are two constructs with the same ARN, so that the note is the whole app's.
+    # Two imports of one load balancer are two constructs with the same ARN, so the claim is recorded for the whole app.
     arn = load_balancer.load_balancer_arn
     name = identity(arn, elbv2.CfnLoadBalancer) or exported_arn(load_balancer, arn) or load_balancer.node.path
     other = claimant(web_acl, _PROTECTED_BY, name)
@@ -253,7 +253,7 @@ def _managed_rule(name: str, priority: int, excluded_rules: tuple[str, ...]) -> 
             managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
                 vendor_name="AWS",
                 name=name,
-                # A name that a group does not have is passed over by WAF.
+                # WAF ignores a rule name that the group does not contain.
                 rule_action_overrides=[
                     wafv2.CfnWebACL.RuleActionOverrideProperty(name=rule, action_to_use=count)
                     for rule in excluded_rules
