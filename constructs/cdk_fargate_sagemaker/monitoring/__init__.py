@@ -1,4 +1,4 @@
-"""Dashboards and alarms of the services and models."""
+"""Dashboards and alarms for services and models."""
 
 from .change_log import Change, ChangeLog, ChangeLogError
 from .endpoint_alarms import EndpointAlarms

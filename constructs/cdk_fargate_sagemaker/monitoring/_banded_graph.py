@@ -1,4 +1,4 @@
-"""A graph whose lines and band are read at synthesis, which the CDK's own graph cannot do."""
+"""A graph whose lines and band are read at synthesis; the CDK's graph needs them when it is made."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """What is shaded: the values from `low` to `high`."""
+    """A shaded band, from the value `low` to the value `high`."""
 
     low: float
     high: float
@@ -20,17 +20,17 @@ class Band:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """What is drawn across a graph, on its left axis."""
+    """Horizontal lines and a band of a graph, on its left axis."""
 
     lines: Sequence[cloudwatch.HorizontalAnnotation] = ()
     band: Band | None = None
 
 
 class BandedGraph(cloudwatch.GraphWidget):
-    """A graph of a metric by the minute.
+    """A graph with horizontal lines and a band.
 
     Args:
-        levels: gives what is drawn across it, asked when the template is made: all is declared by then.
+        levels: returns the lines and the band. It is called when the template is made, after everything is declared.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class BandedGraph(cloudwatch.GraphWidget):
         self._levels = levels
 
     def to_json(self) -> list[Any]:
-        """The graph's own rendering, with the levels in the form that CloudWatch has for them: a band is a pair."""
+        """Renders the graph, with the levels in CloudWatch's format: a band is a pair of values."""
         (widget,) = super().to_json()
         levels = self._levels()
         drawn: list[Any] = [

@@ -1,4 +1,4 @@
-"""Where the widgets of a dashboard construct go: a dashboard of its own, or one that is there."""
+"""Places the widgets of a dashboard construct on a new dashboard or on an existing one."""
 
 import re
 from collections.abc import Sequence
@@ -22,11 +22,12 @@ def board(
     default_interval: Duration | None,
     usual_interval: Duration,
 ) -> cloudwatch.Dashboard:
-    """The dashboard with `rows` on it; on one that is there they stand below what it has, under the id of `scope`.
+    """Returns the dashboard with `rows`; on an existing one they are below its widgets, under the id of `scope`.
 
     Raises:
-        InvalidArgumentError: a name that CloudWatch does not take, an interval that is none or known at deployment
-            only, name or interval beside `dashboard`, which has its own, or a dashboard of another region or account.
+        InvalidArgumentError: a name that CloudWatch does not accept, an interval that is not a positive `Duration` or
+            is known at deployment only, a name or interval beside `dashboard`, which has its own, or a dashboard in
+            another region or account.
     """
     own = {"dashboard_name": dashboard_name, "default_interval": default_interval}
     if dashboard is not None:
@@ -61,7 +62,7 @@ def _check_own(dashboard_name: str | None, default_interval: Duration | None) ->
 
 
 def _check_place(scope: Construct, dashboard: cloudwatch.Dashboard) -> None:
-    # Metrics without a region of their own are those of the dashboard's.
+    # A dashboard shows metrics without a region from its own region.
     own, other = Stack.of(scope), Stack.of(dashboard)
     for name, allowed, given in (("region", own.region, other.region), ("account", own.account, other.account)):
         if given != allowed and not Token.is_unresolved(given) and not Token.is_unresolved(allowed):

@@ -1,4 +1,4 @@
-"""Bounds that are declared after they have been read."""
+"""A check that no bounds are declared after they were read."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from cdk_fargate_sagemaker.fargate import ServiceScaling
 
 @jsii.implements(IValidation)
 class DeclaredBefore:
-    """Refuses, at synthesis, bounds of a task count that `reader` has not seen: its alarm or lines would be wrong."""
+    """Refuses, at synthesis, bounds of a task count that `reader` did not read: its alarm or lines would be wrong."""
 
     def __init__(self, reader: str, scalable_target: IScalableTargetRef, read: ServiceScaling) -> None:
         self._reader = reader
@@ -28,5 +28,5 @@ class DeclaredBefore:
         ]
 
     def _bounds(self, scaling: ServiceScaling) -> Any:
-        # A token that is read again is another number for the same value.
+        # Each read of a token gives another number for the same value.
         return Stack.of(self._scalable_target).resolve([list(scaling.least_bounds), list(scaling.most_bounds)])

@@ -1,4 +1,4 @@
-"""Alarms that stop and roll back a deployment of the service that they watch."""
+"""Alarms that stop and roll back a deployment of their service."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +13,10 @@ _ALLOWED = "alarms of aws_cloudwatch that this app makes with an alarm_name"
 
 
 def names_of(name: str, alarms: Sequence[cloudwatch.Alarm]) -> list[str]:
-    """The names that alarms were given: a reference to one that measures its service would be a circle.
+    """Returns the names given to alarms. A reference to an alarm on the service would be a circular dependency.
 
     Raises:
-        InvalidArgumentError: something else than alarms of this app that have names.
+        InvalidArgumentError: a value that is not a list of alarms of this app with names.
     """
     names = []
     for alarm in check_sequence(name, alarms, _ALLOWED):
@@ -29,10 +29,10 @@ def names_of(name: str, alarms: Sequence[cloudwatch.Alarm]) -> list[str]:
 
 
 def stop_deployments(scope: Construct, service: ecs.IService, names: Sequence[str], wanted: bool | None) -> None:
-    """Has ECS watch the alarms `names` in each deployment of `service`; where it cannot, an annotation says so.
+    """Makes ECS watch the alarms `names` in each deployment of `service`, or adds an annotation if ECS cannot.
 
     Raises:
-        InvalidArgumentError: it is wanted of a service that takes no alarms.
+        InvalidArgumentError: `wanted` is True for a service that supports no deployment alarms.
     """
     if wanted is False:
         return
@@ -59,7 +59,7 @@ def stop_deployments(scope: Construct, service: ecs.IService, names: Sequence[st
 
 
 def _deployment_controller(service: ecs.BaseService) -> str | None:
-    """Its type; None where there is none, which is ECS, or where it is known at deployment only."""
+    """The type of the service's deployment controller; None for the default (ECS) or a token."""
     resource = service.node.try_find_child("Service")
     declared = Stack.of(service).resolve(getattr(resource, "deployment_controller", None))
     controller = declared.get("type") if isinstance(declared, Mapping) else None
@@ -67,8 +67,8 @@ def _deployment_controller(service: ecs.BaseService) -> str | None:
 
 
 def _check_watched(service: ecs.BaseService, names: Sequence[str]) -> None:
-    # The CDK drops alarms that come after those given to the constructor, without a word (aws/aws-cdk#36308). What it
-    # kept is protected: there is no other way to see it before deployment.
+    # The CDK silently drops alarms that are added after those of the constructor (aws/aws-cdk#36308). The protected
+    # attribute is the only way to see before deployment which alarms it kept.
     deployment_alarms = service._deployment_alarms
     watched = deployment_alarms.alarm_names if deployment_alarms else []
     if not set(names) <= set(watched):

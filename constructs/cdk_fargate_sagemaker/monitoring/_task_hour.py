@@ -5,7 +5,7 @@ from .fargate_price import FargatePrice
 
 
 def task_hour(price: FargatePrice, service: ecs.IService) -> float:
-    """Computes what a task of a service costs for an hour, on demand.
+    """Computes the on-demand price of one task of a service per hour.
 
     Raises:
         InvalidArgumentError: the task's size is not known in this app.

@@ -1,4 +1,4 @@
-"""A metric that a team measures itself, as a graph of a dashboard."""
+"""A team's own metric, as a graph of a dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ALLOWED = "metrics and alarms of aws_cloudwatch"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeamMetric:
-    """What is drawn of it."""
+    """The graph's title, metric and lines."""
 
     title: str
     metric: AnyMetric
@@ -22,10 +22,10 @@ class TeamMetric:
 
 
 def team_metrics_of(name: str, given: Sequence[cloudwatch.IMetric | cloudwatch.Alarm]) -> list[TeamMetric]:
-    """Each metric, and of each alarm its metric and threshold.
+    """Returns a graph per metric or alarm: an alarm's graph shows its metric and threshold.
 
     Raises:
-        InvalidArgumentError: something else than several metrics and alarms.
+        InvalidArgumentError: a value that is not a list of metrics and alarms.
     """
     return [_team_metric(name, one) for one in check_sequence(name, given, _ALLOWED)]
 

@@ -9,7 +9,7 @@ from .change_log import ChangeLog, in_utc
 
 
 def vertical_annotations(change_log: ChangeLog | Path | str | None) -> list[cloudwatch.VerticalAnnotation]:
-    """A line for each change of the log, or of the file of that path; none without a log."""
+    """Returns a line per change of the log or of the file at that path; no lines without a log."""
     if change_log is None:
         return []
     check_kind("change_log", change_log, (ChangeLog, Path, str), "a path or a ChangeLog")

@@ -1,4 +1,4 @@
-"""The dated log of the changes that a service's settings went through, kept as a file beside the code."""
+"""A dated log of changes to a service's settings, kept as a file beside the code."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ _READ_DATE = "give datetime.fromisoformat(…)"
 
 
 class ChangeLogError(InvalidArgumentError):
-    """Refuses a change log in one line: the file, the entry, what it got, what is allowed."""
+    """A change log is invalid. The message is one line: the file, the entry, what was given, what is allowed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,12 @@ class Change:
     """One change of a setting: a vertical line on a dashboard.
 
     Args:
-        date: when it took effect, with its zone.
-        label: what changed, as `target 50 → 51 %`.
-        author: who changed it. Default: nobody is named.
+        date: when it took effect, with a time zone.
+        label: what changed, such as `target 50 → 51 %`.
+        author: who changed it. Default: no name is shown.
 
     Raises:
-        InvalidArgumentError: a date without a zone, an empty label, or an argument that is not of its kind.
+        InvalidArgumentError: a date without a time zone, an empty label, or an argument of the wrong type.
     """
 
     date: datetime
@@ -55,10 +55,10 @@ class ChangeLog:
     """Holds changes in the order of their dates.
 
     Args:
-        changes: in any order, none twice. Default: none.
+        changes: the changes in any order, without duplicates. Default: none.
 
     Raises:
-        InvalidArgumentError: the same change twice, or something else than changes.
+        InvalidArgumentError: the same change twice, or a value that is not a list of changes.
     """
 
     changes: tuple[Change, ...] = ()
@@ -75,15 +75,15 @@ class ChangeLog:
 
     @classmethod
     def from_file(cls, path: Path | str) -> Self:
-        """Reads a YAML file, or a JSON file (`.json`): a list of entries with `date`, `label` and, if wanted, `author`.
+        """Reads a YAML file, or a JSON file (`.json`): a list of entries with `date`, `label` and optionally `author`.
 
         An empty file, or an empty list, is a log without changes.
 
         Args:
-            path: of the file. A relative one starts at the folder in which the CDK runs.
+            path: the file's path. A relative path starts at the folder in which the CDK runs.
 
         Raises:
-            ChangeLogError: the file cannot be read, or an entry is not as it should be.
+            ChangeLogError: the file cannot be read, or an entry is invalid.
         """
         path = Path(path)
         try:
@@ -98,7 +98,7 @@ class ChangeLog:
 
 
 def _parse(text: str, *, is_json: bool) -> Any:
-    """Everything stays text as it was written, so that a message can show it and a label may be a number."""
+    """Parses every value as text, so that a message can quote it and a label may be a number."""
     try:
         if is_json:
             return json.loads(
@@ -122,7 +122,7 @@ def _unique_keys(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _TextLoader(yaml.BaseLoader):
-    """Constructs text, lists and mappings only, and refuses a key that is given twice."""
+    """Constructs only text, lists and mappings, and refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         return _unique_keys(
@@ -166,5 +166,5 @@ def _shown(value: Any) -> str:
 
 
 def in_utc(date: datetime) -> str:
-    """The form in which CloudWatch takes a date: UTC, to the second."""
+    """Formats a date for CloudWatch: UTC, to the second."""
     return date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

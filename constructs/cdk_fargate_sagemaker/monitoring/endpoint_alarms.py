@@ -19,7 +19,7 @@ _MODEL_LATENCY = readable(Duration.seconds(1))
 _MINUTE = Duration.minutes(1)
 _EVALUATION_PERIODS = 5
 
-# The alarms are of SageMaker's own metrics, and so in its units, which nobody reads on a graph.
+# The alarms use SageMaker's own metrics and units. Graphs use units that are easier to read.
 MICROSECONDS_A_MILLISECOND = 1000
 PERCENT = 100
 
@@ -50,13 +50,13 @@ class EndpointAlarms(Construct):
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alerts_topic: is notified when the first alarm fires and when all are over. The owner of an imported topic must
             allow alarms to publish; the app warns with the statement to add. Default: `degraded` notifies nobody.
-        model_latency: alarm when the percentile is above it in three minutes of five. It has to be known at synthesis,
-            as all numbers here: SageMaker's metrics are in other units. Default: 1 second.
+        model_latency: alarm when the percentile is above it in three minutes of five. Like all numbers here, it has to
+            be known at synthesis, because it is converted to the unit of SageMaker's metric. Default: 1 second.
         model_latency_percentile: 1 to 100. Default: 99.
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
         model_error_percent: alarm when the share of requests that the container does not answer with 2xx is above it in
-            three minutes of five. A request that the model refuses with 4xx counts: raise it where clients send such
-            requests. Default: 1 %.
+            three minutes of five. A request that the model refuses with 4xx counts: raise the percentage if clients
+            send such requests. Default: 1 %.
 
     Raises:
         InvalidArgumentError: a threshold that its metric cannot have or that is known at deployment only, or a topic of
@@ -80,13 +80,13 @@ class EndpointAlarms(Construct):
         super().__init__(scope, id)
         kinds = (EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow)
         check_kind("endpoint", endpoint, kinds, remedy="give EndpointMetrics(endpoint_name=…) for any other endpoint")
-        # Each threshold is computed of what is given.
+        # No tokens, because each threshold is computed from the argument.
         check_duration("model_latency", model_latency, above_zero=True, token=False)
         check_percent("model_latency_percentile", model_latency_percentile, at_least=1, token=False)
         check_percent("server_error_percent", server_error_percent, token=False)
         check_percent("model_error_percent", model_error_percent, token=False)
         self._metrics = endpoint if isinstance(endpoint, EndpointMetrics) else endpoint.metrics
-        # Names that are known now: whatever updates the endpoint names its alarms, and they measure the endpoint.
+        # Names are given, not generated: what updates the endpoint names its alarms, and they refer to the endpoint.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         milliseconds = model_latency.to_milliseconds(integral=False)
         self._model_latency = self._alarms(
@@ -95,7 +95,7 @@ class EndpointAlarms(Construct):
             f"p{model_latency_percentile:g} of the model's latency is above {milliseconds:g} ms",
             threshold=milliseconds * MICROSECONDS_A_MILLISECOND,
         )
-        # SageMaker sends 1 or 0 for each request: the average is a share.
+        # SageMaker publishes 1 or 0 per request, so the average is a share.
         self._server_errors = self._alarms(
             "ServerErrors",
             cloudwatch.Stats.AVERAGE,
@@ -117,12 +117,12 @@ class EndpointAlarms(Construct):
 
     @property
     def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
-        """All of the alarms above, which roll an update of the endpoint back."""
+        """All alarms that roll an update of the endpoint back."""
         return (*self._model_latency, *self._server_errors, *self._model_errors)
 
     @property
     def model_latency(self) -> tuple[cloudwatch.Alarm, ...]:
-        """Alarms on the time that the container takes, one per variant."""
+        """Alarms on the container's response time, one per variant."""
         return self._model_latency
 
     @property
@@ -142,7 +142,7 @@ class EndpointAlarms(Construct):
 
     @property
     def updating(self) -> cloudwatch.Alarm:
-        """The alarm that keeps `degraded` quiet: it is in ALARM while a workflow updates the endpoint."""
+        """The alarm that suppresses `degraded`: it is in ALARM while a workflow updates the endpoint."""
         return self._updating
 
     def _alarms(
@@ -165,7 +165,7 @@ class EndpointAlarms(Construct):
                     comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
                     evaluation_periods=_EVALUATION_PERIODS,
                     datapoints_to_alarm=3,
-                    # Without requests there is nothing to report, and nothing wrong.
+                    # No requests means no data, and is no fault.
                     treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
                 )
             )
@@ -183,7 +183,7 @@ class EndpointAlarms(Construct):
             metric=self._metrics.updates(),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # As long as the others look back, so that they are over what the update did to them.
+            # The same window as that of the other alarms, so that they no longer count what happened during the update.
             evaluation_periods=_EVALUATION_PERIODS,
             datapoints_to_alarm=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
@@ -197,12 +197,12 @@ class EndpointAlarms(Construct):
             alarm_description=(
                 f"{self._metrics.endpoint_name}: an alarm of the endpoint is in ALARM, and no workflow is updating it"
             ),
-            # In the rule, so that an alarm that begins and ends during an update notifies neither ALARM nor OK.
+            # The rule excludes updates, so that an alarm that begins and ends during one notifies neither ALARM nor OK.
             alarm_rule=cloudwatch.AlarmRule.all_of(
                 cloudwatch.AlarmRule.any_of(*_in_alarm(self.guardrail_alarms)),
                 cloudwatch.AlarmRule.not_(*_in_alarm([self._updating])),
             ),
-            # An alarm from before an update must not be reported as over because the update begins.
+            # The suppressor prevents an OK notification when an update begins during an alarm.
             actions_suppressor=self._updating,
             actions_suppressor_wait_period=_MINUTE,
             actions_suppressor_extension_period=_MINUTE,

@@ -41,13 +41,13 @@ _GPU_FAMILIES = re.compile(r"ml\.[gp]\d")
 class EndpointDashboard(Construct):
     """Draws invocations, instances, model and overhead latency, errors, and the load of the instances.
 
-    Each graph has the same level whatever period CloudWatch draws it at; over five minutes or an hour, requests and
+    Each graph has the same level at every period that CloudWatch draws; over five minutes or an hour, requests and
     errors are means per minute.
 
     Horizontal lines are declared values: alarm thresholds, and the minimum and maximum instances of the scaling.
     Releases and rollbacks appear without a deployment: a successful execution is a spike over the full height of each
-    graph of requests, from Step Functions' own metric. The change log adds vertical lines for what that metric does not
-    have, as a changed setting.
+    graph of requests, from Step Functions' own metric. The change log adds vertical lines for other changes, such as a
+    changed setting.
 
     Example:
         ```python
@@ -58,7 +58,7 @@ class EndpointDashboard(Construct):
     Args:
         endpoint: the endpoint, the workflow that releases to it, or its metrics.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
-        workflow: what releases to it. Default: of releases only those in the change log are drawn.
+        workflow: the workflow that releases to it. Default: none, and only releases in the change log are drawn.
         drift: draws the drift of served posts from the validation posts, with intervals, lower bounds and the alarms'
             maxima, over four weeks. Default: none, and no such graphs.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
@@ -70,7 +70,7 @@ class EndpointDashboard(Construct):
 
     Raises:
         ChangeLogError: the change log cannot be read.
-        InvalidArgumentError: an argument that is not of its kind, or a name or interval beside `dashboard`.
+        InvalidArgumentError: an argument of the wrong type, or a name or interval beside `dashboard`.
     """
 
     __signature__ = CallSignature()
@@ -216,7 +216,7 @@ class EndpointDashboard(Construct):
                 drift.vocabulary_drift,
             ),
         ]
-        # Without the alarm: a model that has no first stage, of which there is nothing to draw.
+        # Without the alarm, the model has no first stage, and there is nothing to draw.
         if drift.first_stage_drift is not None:
             graphs.append(
                 (
@@ -240,7 +240,7 @@ class EndpointDashboard(Construct):
                 left_y_axis=_PERCENT_AXIS,
                 vertical_annotations=self._changes,
                 period=_DAY,
-                # A point a day makes no line in the interval of the others.
+                # One data point per day makes no line in the other graphs' interval.
                 start=_FOUR_WEEKS_BACK,
                 width=_SCREEN // len(graphs),
                 height=_HEIGHT,
@@ -277,7 +277,7 @@ def _rate(total: AnyMetric, label: str) -> cloudwatch.MathExpression:
 
 
 def _release_spikes(workflow: ModelReleaseWorkflow) -> list[cloudwatch.IMetric]:
-    """1 where one ended, 0 elsewhere, whatever the period: on an axis from 0 to 1 a line over the full height."""
+    """1 where a release or rollback succeeded, else 0, at every period: a full-height line on an axis from 0 to 1."""
     return [
         cloudwatch.MathExpression(
             expression=f"IF(FILL({name}, 0) > 0, 1, 0)",
@@ -307,8 +307,8 @@ def _scaling_lines(variant: EndpointVariant) -> list[cloudwatch.HorizontalAnnota
 
 
 def _alarm_lines(alarms: Sequence[cloudwatch.Alarm], label: str, scale: float) -> list[cloudwatch.HorizontalAnnotation]:
-    """The threshold that the alarms share, in the unit of the graph, which is `scale` times that of the alarms."""
-    # A threshold that is known at deployment only cannot be put into another unit.
+    """The alarms' common threshold times `scale`, which converts it to the unit of the graph."""
+    # A threshold that is known at deployment only cannot be converted to another unit.
     if not alarms or is_token(alarms[0].to_annotation().value):
         return []
     value = round(alarms[0].to_annotation().value * scale, 6)

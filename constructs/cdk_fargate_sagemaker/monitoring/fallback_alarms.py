@@ -20,13 +20,13 @@ _MINUTE = Duration.minutes(1)
 class FallbackAlarms(Construct):
     """Watches for answers that were given without the model, and for posts that were lost.
 
-    A service with a fallback answers 200 whatever happens to its endpoint. So no alarm on status codes or latency
-    notices that the endpoint is deleted, that its name is wrong, that the permission to invoke it is lost, or that its
+    A service with a fallback answers 200 even if its endpoint fails. So no alarm on status codes or latency notices
+    that the endpoint is deleted, that its name is wrong, that the permission to invoke it is missing, or that its
     region does not answer. `fallbacks` does: it is in ALARM when the share of posts that got the fallback is above
-    `fallback_percent` in three minutes of five. `breaker_open` notices what is too small in that share: a single task
-    of many that cannot reach the endpoint, and whose circuit breaker was open in three minutes of five. Both are
-    `guardrail_alarms`, which stop a deployment. `lost_posts` is in ALARM when a task stopped with posts that it could
-    not store; its log has their request ids.
+    `fallback_percent` in three minutes of five. `breaker_open` notices a problem that is too small for that share: a
+    single task of many that cannot reach the endpoint, so that its circuit breaker was open in three minutes of five.
+    Both are `guardrail_alarms`, which stop a deployment. `lost_posts` is in ALARM when a task stopped with posts that
+    it could not store; its log has their request ids.
 
     A minute without posts says nothing about the endpoint: the first two alarms keep their state. The third treats
     missing data as OK, because the metric has data only when posts are lost.
@@ -52,14 +52,14 @@ class FallbackAlarms(Construct):
         ```
 
     Args:
-        namespace: where the service puts its own metrics in CloudWatch.
-        service_name: the name that it puts them under.
+        namespace: the CloudWatch namespace of the service's own metrics.
+        service_name: the value of their dimension `service`.
         alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: alarms notify nobody.
         fallback_percent: alarm when the share of fallbacks is above it. Default: 5 %.
 
     Raises:
-        InvalidArgumentError: a percentage out of range, a name that is no text, or a topic of another region.
+        InvalidArgumentError: a percentage out of range, a name that is not text, or a topic of another region.
     """
 
     __signature__ = CallSignature()
@@ -105,7 +105,7 @@ class FallbackAlarms(Construct):
 
     @property
     def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
-        """Those that stop a deployment; give them to `ServiceAlarms` (`deployment_alarms`)."""
+        """The alarms that stop a deployment; give them to `ServiceAlarms` (`deployment_alarms`)."""
         return (self._fallbacks, self._breaker_open)
 
     @property
@@ -130,7 +130,7 @@ class FallbackAlarms(Construct):
             options: those of the CDK's math expressions.
         """
         share = cloudwatch.MathExpression(
-            # Posts that are refused are no decisions: where all are, there are more fallbacks.
+            # Refused posts count as fallbacks, not as decisions, so fallbacks may outnumber decisions.
             expression="100 * fallbacks / MAX([decisions, fallbacks])",
             using_metrics={
                 "fallbacks": self._metric("Fallbacks", cloudwatch.Stats.SUM),

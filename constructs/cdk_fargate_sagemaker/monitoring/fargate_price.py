@@ -1,4 +1,4 @@
-"""What a Fargate task costs."""
+"""The price of a Fargate task."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from .._checks import check_kind, check_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FargatePrice:
-    """Holds prices of an hour; https://aws.amazon.com/fargate/pricing has them by region and architecture.
+    """Holds prices per hour; https://aws.amazon.com/fargate/pricing lists them by region and architecture.
 
     Args:
-        vcpu_hour: price of a vCPU for an hour, above 0.
-        gib_hour: price of a GiB of memory for an hour, at least 0.
-        currency: what they are in. Default: $.
+        vcpu_hour: price per vCPU and hour, above 0.
+        gib_hour: price per GiB of memory and hour, at least 0.
+        currency: the currency of the prices. Default: $.
 
     Raises:
-        InvalidArgumentError: a price that is none, or that is known at deployment only.
+        InvalidArgumentError: a price out of range, or one that is known at deployment only.
     """
 
     vcpu_hour: float
@@ -29,14 +29,14 @@ class FargatePrice:
         check_kind("currency", self.currency, str, "text")
 
     def task_hour(self, *, cpu: float, memory_mib: float) -> float:
-        """Computes the price of one task for an hour, on demand.
+        """Computes the on-demand price of one task per hour.
 
         Args:
-            cpu: CPU units of the task, 1024 a vCPU.
+            cpu: CPU units of the task, 1024 per vCPU.
             memory_mib: its memory in MiB.
 
         Raises:
-            InvalidArgumentError: a size that is none, or that is known at deployment only.
+            InvalidArgumentError: a size that is not positive, or one that is known at deployment only.
         """
         check_number("cpu", cpu, above=0, token=False)
         check_number("memory_mib", memory_mib, above=0, token=False)

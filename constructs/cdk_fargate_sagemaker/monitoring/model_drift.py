@@ -40,11 +40,11 @@ class ModelDrift(Construct):
     (the share of a text that did not occur in the training posts). For a cascade it also compares the share of posts
     that the first stage answers. The drift is the largest difference between the two cumulative distributions, in
     percent (the Kolmogorov-Smirnov statistic): 0 if they are the same, 100 if they do not overlap. It covers the latest
-    whole days that have 1,000 posts together, 7 at most, and has a 95 % interval.
+    whole days with 1,000 posts together, at most 7 days, and has a 95 % interval.
 
     An alarm fires when the **lower bound** of the drift is above its maximum. While the drift is exactly at its
-    maximum, an alarm is false on at most one day of 1,000, whatever the distributions and however few posts there are;
-    while it is lower, less often. A day without data changes nothing.
+    maximum, an alarm is false on at most one day of 1,000, for any distributions and any number of posts; while it is
+    lower, less often. A day without data changes nothing.
 
     It needs no reviews: it reads the queue's table, in which the service counts the posts that it serves, and the
     record of the release. A release is compared with its own validation posts and the posts that it served itself. The
@@ -57,27 +57,26 @@ class ModelDrift(Construct):
         ```
 
     Args:
-        reviews: the review queue in which the service counts what it serves, made here or imported.
-        workflow: what releases the model; its training writes `validation_profile.json`, as the reference system's
-            does, and it has a gate.
+        reviews: the review queue in which the service counts served posts, made in this app or imported.
+        workflow: the workflow that releases the model. It has a gate, and its training writes
+            `validation_profile.json`, like that of the reference system.
         alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
-        max_score_drift: 1 to 100 percent that the drift of the scores may be; None for no alarm. Default: 20.
-        max_length_drift: 1 to 100 percent that the drift of the lengths may be; None for no alarm. Default: 20.
-        max_vocabulary_drift: 1 to 100 percent that the drift of the vocabulary may be; None for no alarm.
-            Default: 20.
-        max_first_stage_drift: 1 to 100 percentage points that the share of posts that a cascade's first stage
-            answers may differ from its share of the validation posts; None for no alarm, as for a model that never has
-            a first stage. Default: 20; the alarm has no data while the model has no first stage.
-        violation_percent: 0 to 100 percent of the served posts that are violations, where the labelled posts have more
-            or fewer among them: these are then weighted by it. Default: as many as among the labelled posts.
+        max_score_drift: maximum drift of the scores, 1 to 100 percent; None for no alarm. Default: 20.
+        max_length_drift: maximum drift of the lengths, 1 to 100 percent; None for no alarm. Default: 20.
+        max_vocabulary_drift: maximum drift of the vocabulary, 1 to 100 percent; None for no alarm. Default: 20.
+        max_first_stage_drift: maximum difference between the shares of served and of validation posts that a cascade's
+            first stage answers, 1 to 100 percentage points; None for no alarm, for a model that never has a first
+            stage. Default: 20; the alarm has no data while the model has no first stage.
+        violation_percent: share of violations in the served posts, 0 to 100 percent, if it differs from that in the
+            labelled posts, which are then weighted accordingly. Default: the same share as in the labelled posts.
         starts: a workflow that starts a release when one of the alarms fires (`ModelReleaseWorkflow.start_on`).
             Default: a person does.
         metric_namespace: the CloudWatch namespace of the metrics. Default: `ModelDrift`.
 
     Raises:
-        InvalidArgumentError: an argument that is not of its kind, a share that there is not, or a workflow to start
-            without a maximum or without decisions to train on.
+        InvalidArgumentError: an argument of the wrong type, a percentage out of range, or a workflow to start without a
+            maximum or without decisions to train on.
     """
 
     __signature__ = CallSignature()
@@ -174,7 +173,7 @@ class ModelDrift(Construct):
         return self._namespace
 
     def metric_score_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """By how much the scores differ from those of the validation posts, percent (maximum over the day)."""
+        """The drift of the scores from those of the validation posts, percent (maximum over the day)."""
         return self._metric(_SCORE, options)
 
     def metric_score_drift_interval(
@@ -188,7 +187,7 @@ class ModelDrift(Construct):
         return self._metric(f"{_SCORE}AtLeast", options)
 
     def metric_length_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """By how much the texts' lengths differ from those of the validation posts, percent (maximum over the day)."""
+        """The drift of the texts' lengths from those of the validation posts, percent (maximum over the day)."""
         return self._metric(_LENGTH, options)
 
     def metric_length_drift_interval(
@@ -202,7 +201,7 @@ class ModelDrift(Construct):
         return self._metric(f"{_LENGTH}AtLeast", options)
 
     def metric_vocabulary_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """By how much the texts' vocabulary differs from that of the validation posts, percent (maximum over the day).
+        """The drift of the texts' vocabulary from that of the validation posts, percent (maximum over the day).
 
         A text's vocabulary is the share of its trigrams of characters that the training posts did not have.
         """
@@ -219,7 +218,7 @@ class ModelDrift(Construct):
         return self._metric(f"{_VOCABULARY}AtLeast", options)
 
     def metric_first_stage_drift(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """By how much the share that a cascade's first stage answers differs from that of the validation posts, percent
+        """The drift of the share that a cascade's first stage answers from that of the validation posts, percent
         (maximum over the day). No data while the model has no first stage.
         """
         return self._metric(_FIRST_STAGE, options)
@@ -266,7 +265,7 @@ class ModelDrift(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=1,
             datapoints_to_alarm=1,
-            # A day on which nothing was served, or without anything to compare with, says nothing of the model.
+            # A day without served posts, or without validation data to compare with, shows nothing about the model.
             treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
         )
         if self._action is not None:
@@ -299,7 +298,7 @@ class ModelDrift(Construct):
             packaged.role,
             ["dynamodb:Query"],
             reviews.table.table_arn,
-            # Counts of what was served: never what somebody wrote, and of no reviewer.
+            # Only counts of served posts: no texts of users, no data of reviewers.
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["served#*"]}},
         )
         allow(
@@ -322,7 +321,8 @@ class ModelDrift(Construct):
             self,
             "Daily",
             description=f"Measures the drift of {workflow.endpoint_name}",
-            # How often an alarm is false is stated by the day. Late enough for the counts of the day before.
+            # Once per day, because the rate of false alarms is stated per day. At this time the counts of the day
+            # before are complete.
             schedule=events.Schedule.cron(minute="20", hour="0"),
             targets=[
                 targets.LambdaFunction(packaged.function, dead_letter_queue=missed, max_event_age=Duration.hours(12))

@@ -1,4 +1,4 @@
-"""Alarms on posts that reviewers do not get, and on a model that got worse by reviewers' decisions."""
+"""Alarms on posts that reviewers do not get, and on a model that is worse by the reviewers' decisions."""
 
 from typing import Protocol
 
@@ -20,14 +20,14 @@ class StartsOnAlarm(Protocol):
     """Starts a release when an alarm fires: `ModelReleaseWorkflow`."""
 
     def start_on(self, alarm: cloudwatch.IAlarm) -> None:
-        """Has it do so."""
+        """Starts a release each time `alarm` fires."""
 
 
 class ReviewAlarms(Construct):
-    """Watches for posts that reviewers do not get, and for precision or recall that is too low by their decisions.
+    """Watches for posts that reviewers do not get, and for low precision or recall by the reviewers' decisions.
 
-    `quota_used_up`: the service stores no more posts, because the queue's `daily_quota` is used up. It is over five
-    minutes after the last post that was left out, at the latest when the next day of UTC begins.
+    `quota_used_up`: the service stores no more posts, because the queue's `daily_quota` is used up. It returns to OK
+    five minutes after the last post that was not stored, at the latest when the next day of UTC begins.
 
     `precision_low` and `recall_low`: the upper bound of precision, or recall, over the last seven days is below the
     minimum that you give. They are evaluated once a day, at 00:10 UTC. While the model is exactly at its minimum, each
@@ -49,8 +49,8 @@ class ReviewAlarms(Construct):
 
     Args:
         reviews: the review queue, made here or imported.
-        namespace: where the service puts its own metrics in CloudWatch.
-        service_name: the name that it puts them under.
+        namespace: the CloudWatch namespace of the service's own metrics.
+        service_name: the value of their dimension `service`.
         alerts_topic: is notified when the alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: the alarms notify nobody.
         min_precision: alarm when a smaller percentage of the flagged posts are violations. Default: no alarm.
@@ -60,8 +60,8 @@ class ReviewAlarms(Construct):
             `recall_low` fires (`ModelReleaseWorkflow.start_on`). Default: a person does.
 
     Raises:
-        InvalidArgumentError: something else than a review queue, a name that is no text, a topic of another region, a
-            share that there is not, or a workflow without a minimum or without decisions to train on.
+        InvalidArgumentError: a value that is not a review queue, a name that is not text, a topic of another region, a
+            percentage out of range, or a workflow without a minimum or without decisions to train on.
     """
 
     __signature__ = CallSignature()
@@ -119,12 +119,12 @@ class ReviewAlarms(Construct):
 
     @property
     def quota_used_up(self) -> cloudwatch.Alarm:
-        """Alarm on posts that were not stored, because the quota of the day was used up."""
+        """Alarm on posts that were not stored, because the day's quota was used up."""
         return self._quota_used_up
 
     @property
     def precision_low(self) -> cloudwatch.Alarm | None:
-        """Alarm on the share of violations among what is flagged; None without `min_precision`."""
+        """Alarm on the share of violations in the flagged posts; None without `min_precision`."""
         return self._precision_low
 
     @property
@@ -141,7 +141,7 @@ class ReviewAlarms(Construct):
             metric,
             threshold=minimum,
             operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            # A day on which nothing was judged says nothing of the model.
+            # A day without judged posts shows nothing about the model.
             missing=cloudwatch.TreatMissingData.IGNORE,
         )
 

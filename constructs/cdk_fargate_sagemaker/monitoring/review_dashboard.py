@@ -1,4 +1,4 @@
-"""A dashboard of the review queue, of reviewers' work, and of the model's precision and recall."""
+"""A dashboard of the review queue, the reviewers' work, and the model's precision and recall."""
 
 from collections.abc import Sequence
 
@@ -30,13 +30,13 @@ class ReviewDashboard(Construct):
     The burden is decisions, seconds per decision and share of severe posts per reviewer and day. It is shown as the
     median, the 90th percentile and the maximum over all reviewers: no reviewer is named.
 
-    Precision and recall are of what was flagged, by the threshold that was in use, each with the two ends of its
-    interval of 95 %. They and the agreement are of the posts that were received in the queue's `measured_window`; no
-    line is drawn until there is data. Beside them is the upper bound of each over the last seven days, which
-    `ReviewAlarms` watches.
+    Precision and recall are those of the flags that were set, at the threshold that was in use, each with the two ends
+    of its 95 % interval. They and the agreement cover the posts received in the queue's `measured_window`; no line is
+    drawn until there is data. Beside them is the upper bound of each over the last seven days, which `ReviewAlarms`
+    watches.
 
-    Decisions are those of the day so far: the line rises through a day of UTC and starts again. A title says so where a
-    value is the total of each period: CloudWatch uses longer periods for longer time ranges.
+    Decisions are those of the day so far: the line rises through a UTC day and starts again at 0. If a value is the
+    total per period, the graph's title says so, because CloudWatch uses longer periods for longer time ranges.
 
     Example:
         ```python
@@ -51,7 +51,7 @@ class ReviewDashboard(Construct):
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
 
     Raises:
-        InvalidArgumentError: something else than a review queue, or a name or interval beside `dashboard`.
+        InvalidArgumentError: a value that is not a review queue, or a name or interval beside `dashboard`.
     """
 
     __signature__ = CallSignature()

@@ -28,19 +28,19 @@ _RESPONSE_TIME = readable(Duration.seconds(1))
 _SATURATED_FOR = readable(Duration.minutes(10))
 _AT_MAXIMUM_FOR = readable(Duration.minutes(15))
 _MINUTE = Duration.minutes(1)
-# Of an alarm whose period is less than an hour:
+# The longest time of an alarm whose period is less than an hour:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(1)
 
 
 class ServiceAlarms(Construct):
-    """Watches latency, server errors, unhealthy hosts, the CPU, failing tasks, and whether the service can still grow.
+    """Watches latency, server errors, unhealthy hosts, CPU, failing tasks, and whether the service can still scale out.
 
     The first five are the guardrail: `degraded` is in ALARM when any of them is. The target tuner watches `degraded`. A
-    deployment watches the five alarms themselves, because ECS derives from their periods how long it must observe. A
-    service at its maximum notifies, but that is no reason to roll anything back. Its maximum is the largest that is
-    declared or scheduled: a lower one for some hours is intended. Where the minimum equals it at any time, the service
-    would be at its maximum without any load. Then there is no such alarm, and an annotation reports it.
+    deployment watches the five alarms themselves, because ECS derives from their periods how long it must observe. The
+    alarm on a service at its maximum notifies, but rolls nothing back. The maximum is the largest one that is declared
+    or scheduled: a lower one for some hours is intended. If the minimum equals it at any time, the service would be at
+    its maximum without any load. Then there is no such alarm, and an annotation reports that.
 
     Example:
         ```python
@@ -58,13 +58,13 @@ class ServiceAlarms(Construct):
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
             of this app, or an imported one.
         load_balancer: the ALB in front of it. Default: the one that a service of this app was attached to before the
-            alarms were made; where there is none, latency and server errors have no alarm, which an annotation says.
-        target_group: its tasks as the ALB sees them. Default: the first application target group that a service of
-            this app was attached to; where there is none, unhealthy hosts have no alarm, which an annotation says.
-        scalable_target: its task count, read for the most tasks that are declared on it in this app, schedules
-            included: declare them before the alarms. Default: what `service.auto_scale_task_count(…)` made; where there
-            is none, a service at its maximum has no alarm, which an annotation says.
-        alerts_topic: is notified when an alarm fires, when it is over, and of each task that fails. The owner of an
+            alarms were made; if there is none, latency and server errors have no alarm, and an annotation reports that.
+        target_group: the target group with its tasks. Default: the first application target group that a service of
+            this app was attached to; if there is none, unhealthy hosts have no alarm, and an annotation reports that.
+        scalable_target: its task count. The alarm reads the maximum that this app declares on it, schedules included:
+            declare them before the alarms. Default: what `service.auto_scale_task_count(…)` made; if there is none, a
+            service at its maximum has no alarm, and an annotation reports that.
+        alerts_topic: is notified when an alarm fires, when it is over, and each time a task fails. The owner of an
             imported topic must allow alarms and rules to publish; the app warns with the statements to add. Default:
             alarms notify nobody.
         response_time: alarm when the percentile is above it in three minutes of five. Default: 1 second.
@@ -72,20 +72,20 @@ class ServiceAlarms(Construct):
         server_error_percent: alarm when the share of 5xx is above it in three minutes of five. Default: 1 %.
         cpu_maximum_percent: alarm when the hottest task stays at or above it for `cpu_saturated_for`, although spike
             scaling added tasks; 1 to 100. Default: 95 %.
-        cpu_saturated_for: whole minutes, up to a day. A deployment whose tasks are hot while they start is no
-            saturation: take the minutes that a task is hot, and four, for the tasks that start after the first and for
-            minutes that begin and end between. Default: 10 minutes, for tasks that are hot for up to six.
+        cpu_saturated_for: whole minutes, up to a day. Tasks of a deployment that are hot only while they start are no
+            saturation: give the minutes that a task is hot and four more, for tasks that start after the first and for
+            partial minutes. Default: 10 minutes, for tasks that are hot for up to six.
         task_failures: alarm when this many tasks failed to start, or stopped by themselves, within five minutes.
             Default: 3.
         at_maximum_for: alarm when the service ran its maximum number of tasks for this long: whole minutes, up to a
             day. Default: 15 minutes.
-        stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does where this app makes
-            the service and ECS deploys it, whatever the strategy; an imported service cannot be changed, and one
-            that CodeDeploy or an external controller deploys takes no alarms, which an annotation says.
-        deployment_alarms: alarms of your own that stop a deployment too, as `FallbackAlarms.guardrail_alarms`; made
-            in this app, with an `alarm_name`. They are no part of `degraded`. Default: none.
-        anomaly_bands: adds alarms on latency and requests that leave the band which CloudWatch learned, three standard
-            deviations wide; they are billed and are no part of the guardrail. Default: none.
+        stop_deployments: whether the guardrail stops and rolls back a deployment. Default: it does if this app makes
+            the service and ECS deploys it, with any strategy. An imported service cannot be changed. A service that
+            CodeDeploy or an external controller deploys supports no alarms, and an annotation reports that.
+        deployment_alarms: further alarms that stop a deployment, such as `FallbackAlarms.guardrail_alarms`, made in
+            this app with an `alarm_name`. They are not part of `degraded`. Default: none.
+        anomaly_bands: adds alarms on latency and requests outside the band that CloudWatch's anomaly detection learned,
+            three standard deviations wide. They are billed and not part of the guardrail. Default: none.
 
     Raises:
         InvalidArgumentError: a service of another region, a load balancer, target group or task count that is another
@@ -120,7 +120,7 @@ class ServiceAlarms(Construct):
     ) -> None:
         super().__init__(scope, id)
         check_duration("response_time", response_time, above_zero=True)
-        # It is a part of the statistic's name.
+        # No token, because the number is part of the statistic's name.
         check_percent("response_time_percentile", response_time_percentile, at_least=1, token=False)
         check_percent("server_error_percent", server_error_percent)
         check_percent("cpu_maximum_percent", cpu_maximum_percent, at_least=1)
@@ -130,7 +130,7 @@ class ServiceAlarms(Construct):
             check_flags(stop_deployments=stop_deployments)
         saturated_minutes = _minutes("cpu_saturated_for", cpu_saturated_for)
         minutes_at_maximum = _minutes("at_maximum_for", at_maximum_for)
-        # The CDK takes no more once a service has some (aws/aws-cdk#36308): all are given at once.
+        # All are given at once, because the CDK drops alarms that are added later (aws/aws-cdk#36308).
         further = names_of("deployment_alarms", deployment_alarms)
         parts = ServiceParts.of(
             self,
@@ -147,7 +147,8 @@ class ServiceAlarms(Construct):
             both="latency, 5xx and unhealthy hosts have no alarm",
             scalable_target="a service at its maximum has no alarm",
         )
-        # Names that are known now: the service names its alarms and the alarms measure the service, a circle otherwise.
+        # Names are given, not generated: the service names its alarms and they refer to the service. Otherwise the
+        # dependency would be circular.
         self._name = Names.unique_resource_name(self, max_length=200, separator="-")
         self._topic = alerts_topic
         self._action = alarm_action(self, alerts_topic) if alerts_topic is not None else None
@@ -220,12 +221,12 @@ class ServiceAlarms(Construct):
 
     @property
     def degraded(self) -> cloudwatch.CompositeAlarm:
-        """In ALARM when any alarm of the guardrail is."""
+        """The composite alarm that is in ALARM when any alarm of the guardrail is."""
         return self._degraded
 
     @property
     def guardrail_alarms(self) -> tuple[cloudwatch.Alarm, ...]:
-        """The alarms that make `degraded`."""
+        """The alarms that `degraded` combines."""
         return self._guardrail_alarms
 
     @property
@@ -245,7 +246,7 @@ class ServiceAlarms(Construct):
 
     @property
     def cpu_saturated(self) -> cloudwatch.Alarm:
-        """Alarm on a hottest task that stays hot."""
+        """Alarm on a hottest task whose CPU stays high."""
         return self._cpu_saturated
 
     @property
@@ -257,13 +258,13 @@ class ServiceAlarms(Construct):
     def at_maximum(self) -> cloudwatch.Alarm | None:
         """Alarm on a service that cannot scale out further.
 
-        None if this app does not declare the maximum, if the minimum equals it, or if only the deployment knows which
-        of several maxima is the largest.
+        None if this app does not declare the maximum, if the minimum equals it, or if it is known at deployment only
+        which of several maxima is the largest.
         """
         return self._at_maximum
 
     def _most_tasks(self, scaling: ServiceScaling) -> float | None:
-        """The largest upper bound of any time, where reaching it says that the load is too much."""
+        """The largest upper bound; None if reaching it does not show that the load is too high."""
         bounds = scaling.most_bounds
         if not bounds:
             return None
@@ -307,7 +308,7 @@ class ServiceAlarms(Construct):
             comparison_operator=operator,
             evaluation_periods=periods,
             datapoints_to_alarm=datapoints,
-            # Without requests and without tasks there is nothing to report, and nothing wrong.
+            # No requests or no tasks means no data, and is no fault.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         self._tell(alarm)
@@ -332,7 +333,7 @@ class ServiceAlarms(Construct):
             alarm.add_ok_action(self._action)
 
     def _failing_tasks(self, metrics: ServiceMetrics) -> cloudwatch.Metric:
-        # ECS has no free metric for it; it sends events, and EventBridge counts those that match a rule.
+        # ECS has no free metric of failing tasks. It sends events, and EventBridge counts those that match a rule.
         rule = events.Rule(
             self,
             "TaskFailureEvents",
@@ -393,7 +394,7 @@ class ServiceAlarms(Construct):
 
 
 def _is_at_least(bound: float, other: float) -> bool:
-    """Whether it is known to be; the number that a token is encoded as says nothing."""
+    """Whether `bound` is known to be at least `other`; the encoded number of a token shows nothing."""
     return bound == other or (bound > other and not is_token(bound) and not is_token(other))
 
 
@@ -403,7 +404,7 @@ def _minutes(name: str, duration: Duration) -> float:
 
 
 def _seconds(duration: Duration) -> float:
-    # A token cannot be converted, and comes in seconds.
+    # A token cannot be converted; `check_duration` accepts it in seconds only.
     return duration.to_seconds() if duration.is_unresolved() else duration.to_milliseconds(integral=False) / 1000
 
 

@@ -28,7 +28,7 @@ from .fargate_price import FargatePrice
 from .service_alarms import ServiceAlarms
 
 _SCREEN = 24
-# Four graphs, each as wide as the screen, are what a screen of 1080 lines holds without scrolling.
+# At this height, four graphs of full width fit a screen of 1080 lines without scrolling.
 _GLANCE_HEIGHT = 4
 _HEIGHT = 7
 _PERCENT_AXIS = cloudwatch.YAxisProps(min=0, max=100, label="%", show_units=False)
@@ -36,19 +36,19 @@ _FROM_ZERO = cloudwatch.YAxisProps(min=0, show_units=False)
 _USUAL_INTERVAL = Duration.days(1)
 _PERCENTILES = (50, 95, 99)
 _MINUTE, _HOUR = Duration.minutes(1), Duration.hours(1)
-# As long as CloudWatch keeps what it has by the hour: 455 days.
+# CloudWatch keeps hourly data for 455 days.
 _LONG_VIEW = "-P15M"
 
 
 class ServiceDashboard(Construct):
     """Draws four graphs on one time axis: requests, CPU maximum, running tasks, CPU average.
 
-    Read them from top to bottom: requests rise, the hottest task's CPU rises, tasks are added, the average falls back.
-    Each has the same level whatever period CloudWatch draws it at; over five minutes or an hour, requests and tasks are
-    means per minute.
+    Read them from top to bottom: requests rise, the hottest task's CPU rises, tasks are added, the average falls. Each
+    has the same level at every period that CloudWatch draws; over five minutes or an hour, requests and tasks are means
+    per minute.
 
     Horizontal lines are declared values: the tracked target on the average, the spike threshold on the maximum, the
-    least and most tasks on the running tasks, with a line for each bound that a schedule sets. The band on the maximum
+    minimum and maximum on the running tasks, with a line for each bound that a schedule sets. The band on the maximum
     reaches from the target to the spike threshold: a hottest task above it starts spike scaling. Values are read when
     the template is synthesised, so those declared after the dashboard appear too. Vertical lines, on every widget, are
     the changes of the change log.
@@ -76,24 +76,24 @@ class ServiceDashboard(Construct):
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), any other ECS service
             of this app, or an imported one.
         load_balancer: the ALB in front of it. Default: the one that a service of this app was attached to before the
-            dashboard was made; where there is none, requests, response time and server errors have no widget, which
-            an annotation says.
-        target_group: its tasks as the ALB sees them. Default: the first application target group that a service of
-            this app was attached to; where there is none, unhealthy hosts have no widget, which an annotation says.
-        scalable_target: its task count, read for the target, the spike thresholds, the least and the most tasks that
-            are declared on it in this app, schedules included. Default: what `service.auto_scale_task_count(…)` makes,
-            before the dashboard or after; where there is none, these lines are not drawn, which an annotation says.
-        spike_scaling: its spike scaling, read for the thresholds where `scalable_target` is not known. Default: what is
-            declared on the scalable target.
+            dashboard was made; if there is none, requests, response time and server errors have no widget, and an
+            annotation reports that.
+        target_group: the target group with its tasks. Default: the first application target group that a service of
+            this app was attached to; if there is none, unhealthy hosts have no widget, and an annotation reports that.
+        scalable_target: its task count. The lines show the target, the spike thresholds, the minimum and the maximum
+            that this app declares on it, schedules included. Default: what `service.auto_scale_task_count(…)` makes,
+            before the dashboard or after; if there is none, these lines are not drawn, and an annotation reports that.
+        spike_scaling: its spike scaling, whose thresholds are drawn if `scalable_target` is not known. Default: the
+            spike scaling that is declared on the scalable target.
         alarms: its alarms, read for their thresholds. Default: none, and their lines are not drawn.
-        team_metrics: the team's own metrics, as the share of answered questions: one graph per metric, below the four.
-            Of an alarm its metric and its threshold are drawn; give the same alarm to `TargetTuner(guardrail_alarms=…)`
-            and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and releases. A sum is drawn per period
-            of its own; in an expression divide by `PERIOD(…)`. Default: none.
+        team_metrics: the team's own metrics, such as the share of answered questions: one graph per metric, below the
+            four. For an alarm, its metric and its threshold are drawn; give the same alarm to
+            `TargetTuner(guardrail_alarms=…)` and to `ModelReleaseWorkflow.roll_back_on(…)`, and it guards tuning and
+            releases. A sum is drawn per its own period; in an expression divide by `PERIOD(…)`. Default: none.
         change_log: a YAML or JSON file of dated changes, or the changes themselves. A relative path starts at the
             folder in which the CDK runs. Default: none, and no vertical lines.
-        price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and the cost has
-            no widget.
+        price: Fargate's on-demand price in the service's region and architecture. Default: none, and the cost has no
+            widget.
         requests_per_task_goal: the goal for requests per minute and task, above 0: a line on the graph of 15 months.
             Default: none, and no line.
         dashboard: a dashboard that gets the widgets, below those that it has and under this construct's id, so that one
@@ -105,7 +105,7 @@ class ServiceDashboard(Construct):
         ChangeLogError: the change log cannot be read.
         InvalidArgumentError: a service of another region; a load balancer, target group or task count that is another
             service's; a price for a service whose task size is not known in this app; a goal without a load balancer;
-            or an argument that is not of its kind.
+            or an argument of the wrong type.
     """
 
     __signature__ = CallSignature()
@@ -185,7 +185,7 @@ class ServiceDashboard(Construct):
             floor: the metric of the minimum, as `ForecastFloor.metric_floor()`.
 
         Raises:
-            InvalidArgumentError: something else than a metric.
+            InvalidArgumentError: a value that is not a metric.
         """
         kinds = (cloudwatch.Metric, cloudwatch.MathExpression)
         check_kind("floor", floor, kinds, "a metric of aws_cloudwatch", "give ForecastFloor.metric_floor()")
@@ -285,7 +285,7 @@ class ServiceDashboard(Construct):
         period: Duration = _MINUTE,
         start: str | None = None,
     ) -> cloudwatch.GraphWidget:
-        """A graph with the lines that are known now, or with those that are asked for when the template is made."""
+        """A graph with the given lines, or with lines that a function returns when the template is made."""
         is_single = len(metrics) == 1
         left = [metrics[0].with_(label=title)] if is_single else metrics
         legend = cloudwatch.LegendPosition.HIDDEN if is_single else cloudwatch.LegendPosition.BOTTOM
@@ -315,13 +315,13 @@ class ServiceDashboard(Construct):
         )
 
     def _parts_at_synthesis(self) -> ServiceParts:
-        """With a task count that was made after the dashboard."""
+        """The service's parts, including a task count that was made after the dashboard."""
         if self._parts.scalable_target is None:
             self._parts = dataclasses.replace(self._parts, scalable_target=self._find_parts().scalable_target)
         return self._parts
 
     def _spike_levels(self) -> Levels:
-        # This graph is made before the other two that have levels: what is read for it is read for them.
+        # This graph is rendered before the other two with levels, so they use the scaling that it reads.
         self._scaling = self._parts_at_synthesis().scaling
         target = self._scaling.target_percent
         bands = _spike_bands(self._scaling, self._spike_scaling)
@@ -353,7 +353,7 @@ class ServiceDashboard(Construct):
 
 @jsii.implements(IValidation)
 class _SaysWhatIsNotKnown:
-    """Writes the annotations when all is declared: the task count may be made after the dashboard."""
+    """Adds the annotations at synthesis, because the task count may be made after the dashboard."""
 
     def __init__(self, dashboard: ServiceDashboard) -> None:
         self._dashboard = dashboard
@@ -380,7 +380,7 @@ def _alarm_line(alarm: cloudwatch.Alarm | None) -> list[cloudwatch.HorizontalAnn
 
 
 def _spike_bands(scaling: ServiceScaling, spikes: SpikeScaling | None) -> list[tuple[float, float]]:
-    """Thresholds on the hottest task's CPU, each with the tasks that it adds; another metric is no share of the CPU."""
+    """Thresholds on the hottest task's CPU, each with the tasks that it adds; steps on other metrics are left out."""
     declared = [
         (band.threshold, band.add_tasks)
         for policy in scaling.spikes

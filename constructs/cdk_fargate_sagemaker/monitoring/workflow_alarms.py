@@ -16,20 +16,21 @@ from .._topic_publishers import alarm_action, rule_target
 _AT_LEAST = cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
 _BELOW = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 _DAY = Duration.days(1)
-# The event has them in capitals:
+# The event has the states in capitals:
 # https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 _GONE = ["DELETING", "DELETED", "FAILED", "OUT_OF_SERVICE", "UPDATE_ROLLBACK_FAILED"]
 
-# CloudWatch looks back no further: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+# The longest time that CloudWatch evaluates:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 _LONGEST_LOOK_BACK = Duration.days(7)
 
 
 class WorkflowAlarms(Construct):
-    """Watches for lost notifications, failed rollbacks and, if wanted, overdue releases.
+    """Watches for lost notifications, failed rollbacks and optionally overdue releases.
 
-    The workflow itself notifies of a release that fails, once; these alarms are for what it cannot report. With
+    The workflow itself notifies once of a release that fails; these alarms cover what it cannot report. With
     `alerts_topic`, a rule notifies it at once when SageMaker reports that the endpoint is being deleted, has failed or
-    is out of service, whoever caused it. When the workflow's stack is deleted, the rule is deleted first.
+    is out of service, for any cause. When the workflow's stack is deleted, the rule is deleted first.
 
     Example:
         ```python
@@ -47,10 +48,10 @@ class WorkflowAlarms(Construct):
         alerts_topic: is notified when an alarm fires and when it is over. The owner of an imported topic must allow
             alarms to publish; the app warns with the statement to add. Default: alarms notify nobody.
         release_within: alarm when no release succeeded for this long: whole days, 1 to 7. A weekly schedule just fits
-            into 7. Default: there is no such alarm.
+            into 7. Default: no such alarm.
 
     Raises:
-        InvalidArgumentError: a time that CloudWatch cannot look back, or a topic of another region.
+        InvalidArgumentError: a time longer than CloudWatch evaluates, or a topic of another region.
     """
 
     __signature__ = CallSignature()
@@ -104,7 +105,7 @@ class WorkflowAlarms(Construct):
                 f"{endpoint_name}: no release succeeded for {number_text(days)} days",
                 operator=_BELOW,
                 periods=days,
-                # No execution, no data: that is what the alarm is about.
+                # No execution means no data, and that is what the alarm must report.
                 missing=cloudwatch.TreatMissingData.BREACHING,
             )
 
@@ -137,7 +138,8 @@ class WorkflowAlarms(Construct):
                 rule_target(self, "EndpointGoneRole", topic, dead_letter_queue=workflow.rollback.undelivered_events)
             ],
         )
-        # Gone before the endpoint is, when the stack is deleted: that is no news.
+        # When the stack is deleted, the rule is deleted before the endpoint, so that it does not notify of the
+        # deletion.
         rule.node.add_dependency(workflow._end)
 
     def _alarm(

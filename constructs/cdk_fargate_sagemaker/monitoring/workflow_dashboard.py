@@ -1,4 +1,4 @@
-"""A dashboard of the releases to an endpoint: how they ended, how long they took, and what failed."""
+"""A dashboard of the releases to an endpoint: their results, durations and failures."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -36,13 +36,13 @@ _FAILED = (
 
 
 class WorkflowDashboard(Construct):
-    """Draws releases and rollbacks by how they ended, their duration, the functions' errors, and what failed last.
+    """Draws releases and rollbacks by result, their durations, the functions' errors, and the last failures.
 
     The top shows where the current release is recorded. Two tables are queried from the workflows' logs when the
-    dashboard is opened: how executions ended, and which calls failed.
+    dashboard is opened: the results of executions, and the calls that failed.
 
-    Releases, rollbacks and errors are few: their graphs show totals of each period, an hour at four weeks and five
-    minutes at a day, and say so in their titles.
+    Releases, rollbacks and errors are few: their graphs show totals per period, as their titles say: an hour for four
+    weeks, five minutes for a day.
 
     Example:
         ```python
@@ -57,7 +57,7 @@ class WorkflowDashboard(Construct):
         default_interval: the time that the dashboard shows when it is opened. Default: four weeks.
 
     Raises:
-        InvalidArgumentError: something else than a release workflow, or a name or interval beside `dashboard`.
+        InvalidArgumentError: a value that is not a release workflow, or a name or interval beside `dashboard`.
     """
 
     __signature__ = CallSignature()
@@ -160,14 +160,14 @@ def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
 
 
 def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
-    # What ends the endpoint runs as the stack is deleted, and this dashboard with it.
+    # The function that deletes the endpoint is left out: it runs only when the stack is deleted, with this dashboard.
     functions = [
         child
         for child in workflow.node.find_all()
         if isinstance(child, lambda_.Function)
         and not any(isinstance(scope, EndpointEnd) for scope in child.node.scopes)
     ]
-    # Stages are bound from the last to the first; they run, and are read, from the first to the last.
+    # Stages are bound from the last to the first. They run from the first to the last, and are listed in that order.
     labels = [function.node.scope.node.id if function.node.scope else None for function in functions]
     ordered = sorted(zip(functions, labels, strict=True), key=lambda entry: _place(entry[1]))
     return cloudwatch.GraphWidget(
