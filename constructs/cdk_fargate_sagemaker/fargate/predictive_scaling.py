@@ -214,7 +214,7 @@ class MaximumIsKept:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        """An error if AWS may raise the maximum, since a forecast floor would treat that as a manual change."""
+        """An error if AWS may raise the maximum, since a forecast floor would yield to that change."""
         raised = [entry.data for entry in self._scalable_target.node.metadata if entry.type == _RAISED_BY]
         if not raised:
             return []

@@ -1,4 +1,4 @@
-"""Which minimum a service needs, before its load comes: pure functions of the standard library alone."""
+"""Forecasts the minimum number of tasks that a service needs: pure functions that use only the standard library."""
 
 from .floor_decision import Accuracy, Action, Decision, Seen, accuracy_of, decided
 from .floor_forecast import FloorForecast, hourly_floors

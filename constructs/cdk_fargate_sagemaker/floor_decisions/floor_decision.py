@@ -1,4 +1,4 @@
-"""Whether a new plan is written, the old one is kept, or somebody else has the bounds."""
+"""Decides whether to write a new plan, keep the old one, or yield to bounds that another user or program set."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from .floor_plan import FloorPlan
 from .floor_settings import FloorSettings
 from .load_history import SLOT, SLOTS_PER_HOUR, LoadHistory, slot_of
 
-# A forecast that is off by so much was no help, or kept tasks for nobody.
+# A forecast that is off by this factor did not help, or kept idle tasks.
 MISS_RATIO = 1.5
-# Further off than that is no wrong forecast: something happened, and the days before say nothing about it.
+# Beyond this factor the forecast is not wrong: an unusual event happened, which earlier days do not predict.
 ANOMALY_RATIO = 3.0
-# Less is rounding.
+# A smaller difference is rounding.
 _LEAST_TASKS = 1.0
-# Of the latest day, the share that has to be known.
+# The share of the last 24 hours that must have data.
 _LEAST_KNOWN = 0.75
-# A new minimum is there a little later than it is decided.
+# A new minimum takes effect up to this long after the plan's time.
 _LATE = timedelta(minutes=15)
 
 
 class Action(StrEnum):
-    """What is made of the plan that is there."""
+    """What to do with the existing plan."""
 
     PLAN = "plan"
     HOLD = "hold"
-    # Somebody else's bounds: the floor's scheduled actions are taken away, and nothing is written any more.
+    # Another user or program set the bounds: the floor deletes its scheduled actions and writes nothing more.
     YIELD = "yield"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is there at a moment.
+    """The state that a decision is based on.
 
     Args:
-        now: the moment.
-        live_minimum: of the scalable target. None: it is not registered.
-        live_maximum: of it.
-        plan: that was written last. None: none ever was.
-        former_plan: the one before it, whose minimum holds until the new one's is there.
-        has_yielded: whether somebody else's bounds were found before.
-        is_deploying: the service, or the stack that declares its bounds.
+        now: the current time.
+        live_minimum: the scalable target's minimum. None: it is not registered.
+        live_maximum: the scalable target's maximum.
+        plan: the latest plan that was written. None: there was none.
+        former_plan: the plan before it, whose minimum holds until that of the new plan takes effect.
+        has_yielded: whether the floor has yielded to bounds that another user or program set.
+        is_deploying: whether the service, or the stack that declares its bounds, is being deployed.
     """
 
     now: datetime
@@ -57,14 +57,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
-    """The hour before, in tasks: what it needed, and what was forecast. None: not known."""
+    """The tasks that the previous hour needed, and those that were forecast. None: not known."""
 
     needed: float | None
     forecast: float | None
 
     @property
     def ratio(self) -> float | None:
-        """Needed / forecast; None where one is not known. 1 where they differ by less than a task."""
+        """Needed / forecast; None if one is not known, 1 if they differ by at most one task."""
         if self.needed is None or self.forecast is None:
             return None
         if abs(self.needed - self.forecast) <= _LEAST_TASKS:
@@ -73,26 +73,26 @@ class Accuracy:
 
     @property
     def is_miss(self) -> bool:
-        """Whether the forecast was no help."""
+        """Whether the forecast missed, by `MISS_RATIO`."""
         return _is_beyond(self.ratio, MISS_RATIO)
 
     @property
     def is_anomaly(self) -> bool:
-        """Whether former days say nothing about this one."""
+        """Whether the hour was so unusual, by `ANOMALY_RATIO`, that earlier days do not predict this one."""
         return _is_beyond(self.ratio, ANOMALY_RATIO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is decided.
+    """A decision about the plan.
 
     Args:
-        action: what is made of the plan that is there.
-        at: when.
-        why: in a sentence.
-        plan: that is to be written. None: none is.
-        floor: that is to hold now; None where somebody else has the bounds.
-        accuracy: of the hour before.
+        action: what to do with the existing plan.
+        at: the time of the decision.
+        why: the reason, a sentence.
+        plan: the plan to write. None: no plan is written.
+        floor: the floor that applies now; None if the floor yields.
+        accuracy: that of the previous hour's forecast.
     """
 
     action: Action
@@ -104,7 +104,7 @@ class Decision:
 
 
 def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decision:
-    """The decision, by all that is known at `seen.now`."""
+    """Makes the decision from the data that are known at `seen.now`."""
     forecast = FloorForecast(settings, history, seen.now)
     accuracy = accuracy_of(settings, history, seen.now)
 
@@ -123,7 +123,7 @@ def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decisi
     if seen.live_minimum is None or seen.live_maximum is None:
         return made(Action.YIELD, "the service is no longer a scalable target")
     if seen.is_deploying:
-        # The bounds of a deployment that is under way are nobody's yet.
+        # The bounds may still change while a deployment is in progress.
         if seen.has_yielded:
             return made(Action.YIELD, "a deployment is in progress, and somebody had changed the bounds before it")
         return made(Action.HOLD, "a deployment is in progress")
@@ -153,7 +153,7 @@ def decided(settings: FloorSettings, history: LoadHistory, seen: Seen) -> Decisi
 
 
 def accuracy_of(settings: FloorSettings, history: LoadHistory, now: datetime) -> Accuracy:
-    """The latest hour that is known: the tasks it needed, and those that were forecast an hour before it began."""
+    """The accuracy of the latest known hour: the tasks it needed, and those forecast an hour before it began."""
     end = min(slot_of(now), history.end)
     slots = [end - (each + 1) * SLOT for each in range(SLOTS_PER_HOUR)]
     earlier = FloorForecast(settings, history, slots[-1] - timedelta(hours=1))
@@ -168,10 +168,10 @@ def accuracy_of(settings: FloorSettings, history: LoadHistory, now: datetime) ->
 
 
 def _whose(settings: FloorSettings, seen: Seen) -> str:
-    """Who else set the bounds, in a sentence; nothing where they are declared or the floor's."""
+    """A sentence on bounds that another user or program set; empty if they are the declared ones or the floor's."""
     if seen.live_maximum != settings.maximum:
         return f"somebody set the maximum to {seen.live_maximum}; the app declares {settings.maximum}"
-    # A deployment puts the declared minimum back, which the floor may undo.
+    # A deployment restores the declared minimum, which the floor may raise again.
     ours: set[int | None] = {settings.minimum}
     for plan in () if seen.has_yielded else (seen.plan, seen.former_plan):
         if plan is not None:

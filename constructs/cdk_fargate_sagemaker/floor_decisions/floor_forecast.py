@@ -1,4 +1,4 @@
-"""The floor of each quarter of an hour: the tasks that the same time of former days would have needed."""
+"""The floor per quarter of an hour: the tasks that the same time on earlier days would have needed."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from zoneinfo import ZoneInfo
 from .floor_settings import FloorSettings
 from .load_history import SLOT, LoadHistory, slot_of
 
-# A day that is so many times busier or idler than the others at that time was an incident, and nothing to repeat.
+# A day that is busier or idler than the others at that time by this factor was an incident, and is left out.
 UNLIKE_THE_OTHERS = 3.0
 _HOLIDAYS_LOOKED_AT = 4
 _LEAST_HOLIDAYS = 2
 _SUNDAYS_LOOKED_AT = 4
 _SUNDAY = 6
-# 3.0000000001 tasks are three.
+# 3.0000000001 tasks count as three.
 _ROUNDING = 1e-9
 
 
 class FloorForecast:
-    """What is forecast at one moment, by what is known then.
+    """The forecast at one time, from the data that are known then.
 
     Args:
-        settings: of the floor.
-        history: of the load; nothing of it that is later than `now` is looked at, so that a backtest may hand in all.
-        now: the moment.
+        settings: the floor's settings.
+        history: the load. Data later than `now` are not used, so a backtest may pass the whole history.
+        now: the time of the forecast.
     """
 
     def __init__(self, settings: FloorSettings, history: LoadHistory, now: datetime) -> None:
         self._settings = settings
         self._history = history
-        # The neighbour after a quarter of an hour has to be over, too.
+        # `steady_load` also uses the next quarter of an hour, which has to be over too.
         self._known_until = now.astimezone(UTC) - 2 * SLOT
         self._zone = ZoneInfo(settings.time_zone)
         self._is_utc = settings.time_zone == "UTC"
 
     def load(self, moment: datetime) -> float | None:
-        """The forecast for the quarter of an hour in which `moment` lies; None where too few former days are known."""
+        """The forecast load of the quarter of an hour that contains `moment`; None without enough earlier days."""
         moment = slot_of(moment)
         look_back = self._settings.look_back
         if self._settings.holidays and self._day(moment) in self._settings.holidays:
@@ -55,9 +55,9 @@ class FloorForecast:
         return _typical(found) if len(found) >= look_back.least else None
 
     def tasks(self, moment: datetime) -> int:
-        """The floor in the quarter of an hour in which `moment` lies: enough for it, and for what the lead covers.
+        """The floor in the quarter of an hour that contains `moment`: enough tasks for it and for the lead after it.
 
-        Never below the declared minimum nor above the maximum.
+        It is never below the declared minimum, and never above the maximum.
         """
         settings = self._settings
         first = slot_of(moment)
@@ -92,7 +92,7 @@ class FloorForecast:
                 found.append(load)
 
     def _earlier(self, moment: datetime, days: int) -> datetime:
-        """The same time of the clock, so many days before, in UTC."""
+        """The same local time, that many days earlier, in UTC."""
         if self._is_utc:
             return moment - timedelta(days=days)
         local = moment.astimezone(self._zone)
@@ -103,19 +103,19 @@ class FloorForecast:
 
 
 def _typical(loads: list[float]) -> float:
-    """The mean of those that are like the others."""
+    """The mean of the loads without outliers."""
     middle = median(loads)
     alike = [each for each in loads if middle <= UNLIKE_THE_OTHERS * each and each <= UNLIKE_THE_OTHERS * middle]
-    # Never of none: of an even number the upper of the middle two is at most twice the median.
+    # There is always at least one load: of an even number, the upper middle one is at most twice the median.
     return fmean(alike)
 
 
 def hourly_floors(
     settings: FloorSettings, history: LoadHistory, begin: datetime, end: datetime
 ) -> Iterator[tuple[datetime, int]]:
-    """The floors of a function that forecasts at every full hour from `begin` until `end`: each of its slots, in order.
+    """Yields each slot from `begin` until `end` with its floor, as forecast at every full hour.
 
-    A backtest with rolling origin: each hour's floors come from what was known at its beginning.
+    It is a rolling-origin backtest: each hour's floors use only data that are known at the hour's beginning.
     """
     moment = slot_of(begin)
     forecast = FloorForecast(settings, history, moment)

@@ -1,4 +1,4 @@
-"""How a floor is forecast."""
+"""The settings of a floor's forecast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_LEAD_MINUTES = 120
 
 
 class LookBack(StrEnum):
-    """Which former days a day is taken to be like."""
+    """The earlier days from which a day is forecast."""
 
     # The seven days before.
     DAYS = "days"
@@ -22,45 +22,46 @@ class LookBack(StrEnum):
 
     @property
     def step_days(self) -> int:
-        """From one such day to the next."""
+        """The number of days from one such day to the next."""
         return 1 if self is LookBack.DAYS else 7
 
     @property
     def wanted(self) -> int:
-        """How many of them are looked at."""
+        """How many such days the forecast uses."""
         return 7 if self is LookBack.DAYS else 4
 
     @property
     def least(self) -> int:
-        """How many of them it takes; with fewer there is no floor."""
+        """How many such days the forecast needs; with fewer there is no floor."""
         return 3 if self is LookBack.DAYS else 2
 
     @property
     def furthest(self) -> int:
-        """How many of them are tried where some are holidays or without data."""
+        """How many such days the forecast tries if some are holidays or have no data."""
         return 2 * self.wanted
 
     @property
     def history(self) -> timedelta:
-        """How much history makes a first floor."""
+        """The length of the history that a first floor needs."""
         return timedelta(days=self.least * self.step_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorSettings:
-    """Everything that a floor is made by, besides the load.
+    """All inputs of a floor besides the load.
 
     Args:
-        minimum: the declared one; the floor is never below.
-        maximum: the declared one; the floor is never above.
+        minimum: the declared minimum; the floor is never below it.
+        maximum: the declared maximum; the floor is never above it.
         utilization: the average CPU, percent, at which the floor's tasks would carry the forecast load.
-        look_back: which former days are looked at.
-        lead_minutes: so long before the load the floor is there; a multiple of 15.
-        time_zone: of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change.
-        holidays: days that are like former holidays, or like Sundays where too few are known, and like no other day.
+        look_back: the earlier days that the forecast uses.
+        lead_minutes: how long before the load the floor rises, in minutes, a multiple of 15.
+        time_zone: the time zone of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change.
+        holidays: days that are forecast from earlier holidays, or from Sundays if there are too few, and that are not
+            used to forecast other days.
 
     Raises:
-        ValueError: an impossible value.
+        ValueError: a value out of its range.
     """
 
     minimum: int

@@ -1,4 +1,4 @@
-"""What a service had to do, a quarter of an hour at a time: the CPU of all its tasks together."""
+"""The load of a service per quarter of an hour: the CPU of all its tasks together."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ SLOTS_PER_HOUR = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadHistory:
-    """Loads of quarters of an hour from `start` on.
+    """The loads of successive quarters of an hour, from `start`.
 
     Args:
-        start: the beginning of the first, at a full quarter of an hour.
-        loads: for each, its highest five minutes: CPU of the average task in percent, times the tasks, so that 100 is
-            one task's whole CPU. NaN where nothing is known.
+        start: the beginning of the first quarter of an hour, on a quarter-hour boundary.
+        loads: one load per quarter of an hour, that of its highest five minutes: the tasks' average CPU in percent
+            times the number of tasks, so that 100 is one task's whole CPU. NaN if there are no data.
 
     Raises:
-        ValueError: a start without a zone, or within a quarter of an hour.
+        ValueError: a start without a time zone, or one that is not on a quarter-hour boundary.
     """
 
     start: datetime
     loads: Sequence[float]
-    # Loads without what lasts a quarter of an hour alone, worked out once: a backtest asks for each of them many times.
+    # Loads without bursts of a single quarter of an hour. They are computed once, because a backtest reads each of them
+    # many times.
     _steady: list[float] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -38,15 +39,15 @@ class LoadHistory:
 
     @property
     def end(self) -> datetime:
-        """When the last quarter of an hour is over."""
+        """The end of the last quarter of an hour."""
         return self.start + len(self.loads) * SLOT
 
     def load(self, moment: datetime) -> float:
-        """The load of the quarter of an hour in which `moment` lies; NaN where nothing is known."""
+        """The load of the quarter of an hour that contains `moment`; NaN if there are no data."""
         return self._of(self.loads, moment)
 
     def steady_load(self, moment: datetime) -> float:
-        """The median of it and its neighbours: one burst is nothing to prepare for, a step at 8:00 stays at 8:00."""
+        """The median of the load and its two neighbours, which removes a single burst and does not shift a step."""
         return self._of(self._steady, moment)
 
     def _of(self, values: Sequence[float], moment: datetime) -> float:
@@ -61,6 +62,6 @@ def _medians(loads: Sequence[float]) -> Iterable[float]:
 
 
 def slot_of(moment: datetime) -> datetime:
-    """The beginning of the quarter of an hour in which `moment` lies, in UTC."""
+    """The beginning of the quarter of an hour that contains `moment`, in UTC."""
     moment = moment.astimezone(UTC)
     return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""How a service's task count is decided, and how its target is tuned: pure functions of the standard library alone."""
+"""Decides a service's task count, and tunes its target: pure functions that use only the standard library."""
 
 from .alarm_window import Comparison, MissingData
 from .hottest_task import hottest_ratio

@@ -1,4 +1,4 @@
-"""Whether guardrail alarms came more often at a target than below it, or by chance."""
+"""A test whether guardrail alarms fire more often at a target than below it, beyond chance."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# A target is given up where alarms would come so often by chance in one of a hundred cases.
+# A target is given up if its alarms would be this frequent by chance in less than 1 % of cases.
 _BY_CHANCE = 0.01
 
 
 class Exposure(NamedTuple):
-    """For how long a target was in force, and how often a guardrail alarm fired meanwhile."""
+    """How long a target was in force, and how often a guardrail alarm fired in that time."""
 
     target: float
     seconds: float
@@ -19,7 +19,7 @@ class Exposure(NamedTuple):
 
 
 def added(exposures: Sequence[Exposure], more: Exposure) -> tuple[Exposure, ...]:
-    """With what came to one target on top."""
+    """Returns the exposures, with `more` added to that of its target."""
     by_target = {each.target: each for each in exposures}
     known = by_target.get(more.target, Exposure(more.target, 0.0, 0))
     by_target[more.target] = Exposure(more.target, known.seconds + more.seconds, known.alarms + more.alarms)
@@ -27,9 +27,9 @@ def added(exposures: Sequence[Exposure], more: Exposure) -> tuple[Exposure, ...]
 
 
 def is_more_often(exposures: Sequence[Exposure], failed: float) -> bool:
-    """Whether alarms came more often from `failed` on than from where tuning began up to it.
+    """Whether alarms fired more often at targets from `failed` upward than at lower ones.
 
-    Given how many there were in all, that so many fall into the time of the higher targets has a binomial chance.
+    At equal rates, the number of alarms in the time of the higher targets is binomial, given the total number.
     """
     above, below = _parted(exposures, failed)
     seconds = above.seconds + below.seconds
@@ -45,7 +45,7 @@ def is_more_often(exposures: Sequence[Exposure], failed: float) -> bool:
 
 
 def is_known_below(exposures: Sequence[Exposure], failed: float) -> bool:
-    """Whether alarms came below the target too, so that one at it is nothing new."""
+    """Whether alarms also fired at targets below `failed`, so that the target is not the only cause."""
     return _parted(exposures, failed)[1].alarms > 0
 
 

@@ -1,13 +1,13 @@
-"""When an alarm is in ALARM: its latest datapoints, one bit each, the newest lowest.
+"""The state of an alarm, from its latest datapoints: one bit per datapoint, the newest in the lowest bit.
 
-Pure arithmetic on numbers, so that a compiler of numeric Python can take these very functions.
+The functions use only arithmetic on numbers, so that a compiler for numeric Python can compile them unchanged.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
-# The bits of a window fit a signed machine word.
+# A window's bits fit a signed 64-bit integer.
 MOST_PERIODS = 60
 
 
@@ -21,7 +21,7 @@ class Comparison(IntEnum):
 
 
 class MissingData(IntEnum):
-    """What a period without a datapoint counts as.
+    """How the alarm treats a period without a datapoint.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
     """
@@ -39,7 +39,7 @@ _BREACHING = int(MissingData.BREACHING)
 
 
 def breaches(value: float, threshold: float, comparison: int) -> bool:
-    """Whether one datapoint is on the wrong side of the threshold."""
+    """Whether a datapoint breaches the threshold."""
     if comparison == _GREATER:
         return value > threshold
     if comparison == _GREATER_OR_EQUAL:
@@ -58,10 +58,10 @@ def observed(
     periods: int,
     missing_data: int,
 ) -> tuple[int, int]:
-    """The window, and how many periods in a row were absent, after one more period.
+    """The window and the number of absent periods in a row, after one more period.
 
-    A missing datapoint leaves the window as it was: CloudWatch then looks further back. After as many absent periods
-    as the alarm has, nothing is left to look at (modelled: the documented range is "somewhat" longer).
+    A missing datapoint does not change the window, because CloudWatch then evaluates older datapoints. After as many
+    absent periods as the alarm evaluates, the window is empty (modelled: the documented range is "somewhat" longer).
     """
     mask = (1 << periods) - 1
     if value != value:

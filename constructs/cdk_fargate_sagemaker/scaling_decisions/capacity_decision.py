@@ -1,4 +1,4 @@
-"""One minute's decision: what all policies together make of the minute's metrics."""
+"""One minute's scaling decision, from all policies and the minute's metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHEN_IT_ACTS = int(CountReading.WHEN_IT_ACTS)
 _BY_BOUNDS = int(Trigger.BOUNDS)
 _BY_MINUTE_METRIC = int(Trigger.MINUTE_METRIC)
 _BY_HIGH_RESOLUTION_METRIC = int(Trigger.HIGH_RESOLUTION_METRIC)
-# Below every capacity that a step can ask for.
+# Lower than any capacity that a step can set.
 _NONE = -(1 << 40)
 
 
@@ -33,26 +33,26 @@ def decided_capacity(
     now_s: int,
     running: int,
 ) -> int:
-    """The desired count after this minute, which the caller makes `target.desired`. All rows are brought up to date.
+    """Returns the desired count after this minute and updates all rows; the caller sets `target.desired` to it.
 
     Documented: actions fire again every minute while in ALARM; of several policies the largest capacity wins; a
     scale-in by target tracking needs all tracking policies that scale in; within a scale-out cooldown a further
     scale-out counts net of what was added; a scale-in cooldown blocks scale-ins and ends with any scale-out;
     deployments suspend scale-in.
     https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
-    Modelled: a scale-out cooldown, too, blocks scale-ins, and starts again with a larger scale-out. A datapoint times
-    the tasks of its own minute is the load itself, whatever was added since; where it is read as times the tasks of
-    now, what the cooldown's scale-out added is taken off again.
+    Modelled: a scale-out cooldown blocks scale-ins too, and restarts with a larger scale-out. A datapoint times the
+    tasks of its own minute is the load itself, regardless of tasks added since. If it is multiplied by the tasks that
+    run now, the tasks that the cooldown's scale-out added are subtracted.
 
     Args:
-        target: bounds and count until now.
+        target: the bounds and the current count.
         tracking: the target tracking policies.
         steps: the step policies.
         bands: the bands of the step policies.
-        values: one of each `Metric`; NaN where there is no datapoint, and no policy acts on what is missing.
-        counts: for each `Metric`, the tasks that its datapoint is of.
-        now_s: seconds since any fixed moment, a multiple of 60, at which the minute ended.
-        running: tasks that run now.
+        values: one value per `Metric`; NaN if there is no datapoint, on which no policy acts.
+        counts: the number of tasks that each `Metric`'s datapoint was measured with.
+        now_s: the end of the minute, in seconds since any fixed time, a multiple of 60.
+        running: the tasks that run now.
     """
     bounded = min(max(target.desired, target.minimum), target.maximum)
     largest_out = bounded
@@ -124,7 +124,7 @@ def decided_capacity(
                     step.latest = step.gathered / (1 if step.metric == _MAXIMUM else step.gathered_minutes)
                 step.gathered = 0.0
                 step.gathered_minutes = 0
-            # Between two datapoints the alarm stays as it is, and fires again.
+            # Between two datapoints the alarm keeps its state, and an alarm in ALARM fires again.
             value = step.latest
         if has_datapoint:
             step.window, step.absent = observed(
@@ -159,7 +159,7 @@ def decided_capacity(
         if largest_out == bounded:
             return bounded
         if out_step >= 0:
-            # It was compared with the tracking policies' largest and is larger.
+            # The loop above started with the largest capacity of the tracking policies, so the step's is larger.
             step = steps[out_step]
             target.trigger = _BY_MINUTE_METRIC
             if now_s >= step.out_until_s:

@@ -1,25 +1,25 @@
-"""How much hotter the hottest task is than the average, and how high a target may be for it."""
+"""The ratio of the hottest task's CPU to the average, and the highest target that it allows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Below the target at which the hottest task reaches the threshold: its share moves from minute to minute.
+# A margin below the target at which the hottest task reaches the threshold, because the ratio varies per minute.
 MARGIN = 0.95
 _LEAST_MINUTES = 60
-# Of the minutes, those that are hotter than this: in a tenth of them the threshold may be passed.
+# The quantile of the minutes' ratios: the other tenth may pass the threshold.
 _SHARE = 0.9
 
 
 def hottest_ratio(minutes: Iterable[tuple[float, float]], *, target: float) -> float | None:
-    """The CPU of the hottest task / the average, as nine of ten busy minutes do not pass it.
+    """The hottest task's CPU / the average: the 90th percentile over busy minutes.
 
     Args:
-        minutes: the average and the maximum of each, percent.
-        target: a minute is busy from half of it on: of idle tasks the ratio says nothing.
+        minutes: average and maximum CPU per minute, percent.
+        target: the tracked target, percent. A minute is busy from half of it; the ratio of idle tasks means nothing.
 
     Returns:
-        None where fewer than an hour of minutes was busy.
+        None if fewer than 60 minutes were busy.
     """
     ratios = sorted(maximum / average for average, maximum in minutes if average >= target / 2)
     if len(ratios) < _LEAST_MINUTES:
@@ -28,5 +28,5 @@ def hottest_ratio(minutes: Iterable[tuple[float, float]], *, target: float) -> f
 
 
 def highest_target(threshold: float, ratio: float) -> float:
-    """The highest target at which normal operation does not pass the threshold of a spike scaling, percent."""
+    """The highest target at which normal operation does not reach a spike scaling's threshold, percent."""
     return MARGIN * threshold / ratio

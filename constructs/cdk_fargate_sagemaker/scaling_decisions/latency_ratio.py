@@ -1,4 +1,4 @@
-"""Latency since a change against that of the same hours before it."""
+"""Latency since a change, compared with that of the same hours before it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 HourlyLatency: TypeAlias = tuple[float, float]
-"""Of one hour: the latencies of its requests, added up, and how many there were."""
+"""The sum of an hour's request latencies, and the number of requests."""
 
 _HOUR = timedelta(hours=1)
 
-# A day has hours of every kind; fewer would compare an evening's rush with nothing like it.
+# A day contains busy and quiet hours; fewer hours would not be representative.
 LEAST_HOURS = 24
 
 
 def whole_hours(since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    """From the first whole hour since to the end of the last one."""
+    """The beginning of the first whole hour after `since`, and the end of the last one before `until`."""
     floor = since.replace(minute=0, second=0, microsecond=0)
     return floor if floor == since else floor + _HOUR, until.replace(minute=0, second=0, microsecond=0)
 
@@ -25,19 +25,19 @@ def whole_hours(since: datetime, until: datetime) -> tuple[datetime, datetime]:
 def latency_ratio(
     hour_of: Callable[[datetime], HourlyLatency | None], *, changed_at: datetime, now: datetime, back: timedelta
 ) -> float | None:
-    """Mean latency of the whole hours since a change, against the same hours before it.
+    """Mean latency of the whole hours since a change / that of the same hours before it.
 
-    The same hour is the latest one that lies a multiple of `back` earlier and was over before the change: hours of a
-    service that is idle part of the day add up to enough, in more days. Only hours with requests are compared.
+    The same hour is the latest one that is a multiple of `back` earlier and ended before the change. So a service that
+    is idle for part of the day gets enough hours after more days. Only hours with requests are compared.
 
     Args:
-        hour_of: the latency of the hour that begins then; None where nothing is known of it.
-        changed_at: when the target changed.
-        now: until when.
-        back: whole days.
+        hour_of: returns the latency of the hour that begins at a time; None if it has no data.
+        changed_at: the time at which the target changed.
+        now: the end of the comparison.
+        back: how far back the compared hours are, in whole days.
 
     Returns:
-        None where fewer than 24 hours can be compared.
+        None if fewer than 24 hours can be compared.
     """
     hour, end = whole_hours(changed_at, now)
     recent, earlier = [], []

@@ -1,4 +1,4 @@
-"""The metrics that policies follow, by their place in a minute's values."""
+"""The metrics that policies use, by their index in a minute's values."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enum import IntEnum
 
 
 class Metric(IntEnum):
-    """What a minute's values hold, in this order; percent of the tasks' reservation, or requests a minute and task."""
+    """A minute's values, in this order: percent of the tasks' reservation, or requests per minute and task."""
 
     CPU_AVERAGE = 0
     CPU_MAXIMUM = 1
     REQUESTS_PER_TASK = 2
-    # Published every 20 seconds, so it needs neither three minutes nor the pipeline of the minute metrics.
+    # It is published every 20 seconds, so its alarm needs less than the three minutes and the delay of minute metrics.
     CPU_AVERAGE_HIGH_RESOLUTION = 3
 
 
 class Trigger(IntEnum):
-    """What a change of the count was decided by: metrics reach their alarms at different speeds."""
+    """The cause of a change of the count: metrics reach their alarms at different speeds."""
 
     BOUNDS = 0
     MINUTE_METRIC = 1

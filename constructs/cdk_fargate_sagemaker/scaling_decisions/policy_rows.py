@@ -1,7 +1,7 @@
-"""Policies as rows of plain numbers, with what is remembered of each from minute to minute.
+"""Policies as rows of plain numbers, with the state that each keeps from minute to minute.
 
-A decision is made for every minute of a year and for every candidate of a sweep. Rows of numbers are what a compiler of
-numeric Python takes, as records of an array, and what a plain interpreter takes, as these very objects.
+A sweep makes a decision per minute of a year and candidate. A compiler for numeric Python takes the rows as records of
+an array, and the plain interpreter takes these objects.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Policy: TypeAlias = TargetTracking | StepScaling
 class TrackingRow:
     """A target tracking policy, its two alarms and its cooldown.
 
-    `high` and `low` are alarm windows; `base` is the capacity that the running scale-out cooldown started from.
+    `high` and `low` are alarm windows; `base` is the capacity at the start of the current scale-out cooldown.
     """
 
     metric: int
@@ -42,9 +42,9 @@ class TrackingRow:
 
 @dataclass(slots=True, kw_only=True)
 class StepRow:
-    """A step policy, its alarm and its cooldown; its bands are those from `first_band` until before `end_band`.
+    """A step policy, its alarm and its cooldown; its bands are those from `first_band` to before `end_band`.
 
-    `gathered`, `gathered_minutes` and `latest` serve alarms with periods longer than a minute.
+    `gathered`, `gathered_minutes` and `latest` are for alarms with periods longer than a minute.
     """
 
     metric: int
@@ -79,7 +79,7 @@ class BandRow:
 
 @dataclass(slots=True, kw_only=True)
 class TargetRow:
-    """A scalable target: its bounds, the count wanted, and until when no scale-in may follow another.
+    """A scalable target: its bounds, its desired count, and the end of its scale-in cooldown.
 
     `reading` is a `CountReading`; `trigger` is the `Trigger` of the latest decision.
     """
@@ -95,7 +95,7 @@ class TargetRow:
 
 @dataclass(slots=True, kw_only=True)
 class PolicyRows:
-    """All policies of a scalable target, fresh."""
+    """All policies of a scalable target, in their initial state."""
 
     tracking: list[TrackingRow] = field(default_factory=list)
     steps: list[StepRow] = field(default_factory=list)
@@ -103,7 +103,7 @@ class PolicyRows:
 
 
 def rows_of(policies: Sequence[Policy]) -> PolicyRows:
-    """The rows of `policies`, whose order does not matter to a decision."""
+    """The rows of `policies`, whose order does not affect a decision."""
     rows = PolicyRows()
     for policy in policies:
         if isinstance(policy, TargetTracking):

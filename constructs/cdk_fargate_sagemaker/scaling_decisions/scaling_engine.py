@@ -1,4 +1,4 @@
-"""A scalable target minute by minute: bounds, policies, and what both make of the metrics."""
+"""Simulates a scalable target per minute: its bounds, its policies, and their decisions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .target_tracking import CountReading
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapacityBounds:
-    """The count is never below `minimum` nor above `maximum`."""
+    """The bounds of the count: never below `minimum`, never above `maximum`."""
 
     minimum: int
     maximum: int
@@ -26,12 +26,12 @@ class CapacityBounds:
 
 
 class ScalingEngine:
-    """Follows policies from a fresh start; feed it one minute after the other.
+    """Applies policies minute by minute, from their initial state.
 
     Args:
         policies: all policies of the scalable target.
         desired: the count at the start.
-        reading: which tasks a datapoint is multiplied by.
+        reading: the task count that a datapoint is multiplied by.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ScalingEngine:
 
     @property
     def trigger(self) -> Trigger:
-        """What the latest minute's decision was made by."""
+        """The cause of the latest minute's decision."""
         return Trigger(self._target.trigger)
 
     def minute(
@@ -67,11 +67,12 @@ class ScalingEngine:
         """The desired count after one more minute. A metric that is not in `values` has no datapoint.
 
         Args:
-            values: the datapoints that the alarms see.
-            running: tasks that run now.
-            bounds: of the count.
-            counts: the tasks that each datapoint is of. Default: `running`, as where datapoints come at once.
-            is_deploying: nothing scales in.
+            values: the datapoints that the alarms evaluate.
+            running: the tasks that run now.
+            bounds: the bounds of the count.
+            counts: the number of tasks that each datapoint was measured with. Default: `running`, for datapoints
+                without delay.
+            is_deploying: whether a deployment suspends scale-in.
         """
         paired = counts or {}
         self._minutes += 1

@@ -1,4 +1,4 @@
-"""Scheduled actions: at given times, in a given time zone, the bounds of a scalable target change."""
+"""Scheduled actions, which change the bounds of a scalable target at given times in a given time zone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _MONTHS = {calendar.month_abbr[month].upper(): month for month in range(1, 13)}
-# AWS counts weekdays from Sunday, 1.
+# In AWS's cron expressions, weekday 1 is Sunday.
 _DAYS = {calendar.day_abbr[(day + 5) % 7].upper(): day for day in range(1, 8)}
 _EXPRESSION = re.compile(r"(cron|at|rate)\((.*)\)")
 _RATE = re.compile(r"([1-9]\d*) (minute|hour|day)s?")
@@ -20,17 +20,17 @@ _RANGES = {"minutes": (0, 59), "hours": (0, 23), "days": (1, 31), "months": (1, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledAction:
-    """Changes the bounds when its schedule says so.
+    """Changes the bounds at the times of its schedule.
 
     Args:
         schedule: `cron(minute hour day month weekday year)`, `at(yyyy-mm-ddThh:mm:ss)` or `rate(value unit)`.
             https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html
-        time_zone: of cron and at; a name of the IANA database.
-        minimum, maximum: the new bounds; None leaves that one as it is.
-        begins, ends: it acts from the one on and not after the other; both have a zone. Default: always.
+        time_zone: the time zone of cron and at, a name of the IANA database.
+        minimum, maximum: the new bounds; None does not change that bound.
+        begins, ends: the action applies from `begins` to `ends`, both with a time zone. Default: always.
 
     Raises:
-        ValueError: an expression or zone that cannot be read.
+        ValueError: an invalid expression or time zone.
     """
 
     schedule: str
@@ -50,7 +50,7 @@ class ScheduledAction:
         self._parts()
 
     def times(self, start: datetime, end: datetime) -> Iterator[datetime]:
-        """When it acts, from `start` until before `end`; both have a zone. The times are in UTC."""
+        """The times of the action from `start` to before `end`, in UTC. Both arguments have a time zone."""
         if self.begins is not None:
             start = max(start, self.begins)
         if self.ends is not None:
@@ -68,8 +68,8 @@ class ScheduledAction:
         elif kind == "rate":
             number, unit = _rate(argument)
             step = timedelta(**{f"{unit}s": number})
-            # A rate counts from its own start, else from the action's creation, which nothing here knows: from the
-            # start of what is looked at, then.
+            # A rate counts from its own start, or from the action's creation. The creation is not known here, so it
+            # counts from `start`.
             first = start if self.begins is None else self.begins
             moment = first.astimezone(UTC) + max(1, (start - first) // step) * step
             while moment < start:
@@ -86,7 +86,7 @@ class ScheduledAction:
                         for minute in cron.minutes:
                             local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
                             moment = local.astimezone(UTC)
-                            # What the clock skips in spring, an hour or half of one, has no such local time.
+                            # The local times that the clock skips in spring, an hour or half an hour, do not exist.
                             clock = moment.astimezone(zone)
                             if (clock.hour, clock.minute) == (hour, minute) and start <= moment < end:
                                 yield moment
@@ -151,12 +151,12 @@ class _Cron:
         )
 
 
-# Whether a day is meant, given by year, month, day and weekday from Sunday, 1.
+# Whether a day matches, given as year, month, day and weekday (Sunday is 1).
 _Day = Callable[[int, int, int, int], bool]
 
 
 def _days(field: str) -> Iterator[_Day]:
-    """Days of the month: numbers, `L` the last, `15W` the weekday nearest to the 15th, `LW` the last weekday."""
+    """Days of the month: numbers, `L` (the last), `15W` (the weekday nearest to the 15th), `LW` (the last weekday)."""
     plain = []
     for part in field.upper().split(","):
         if part == "L":
@@ -173,7 +173,7 @@ def _days(field: str) -> Iterator[_Day]:
 
 
 def _weekdays(field: str) -> Iterator[_Day]:
-    """Days of the week: numbers and names, `6L` the last Friday of the month, `2#1` the first Monday."""
+    """Days of the week: numbers and names, `6L` for the last Friday of the month, `2#1` for the first Monday."""
     plain = []
     for part in field.upper().split(","):
         name, hash_sign, number = part.partition("#")
@@ -206,7 +206,7 @@ def _is_last_day(year: int, month: int, day: int, _weekday: int) -> bool:
 
 
 def _is_nearest_weekday(wanted: int, year: int, month: int, day: int, _weekday: int) -> bool:
-    """Whether the day is the Monday to Friday that is nearest to the wanted one, without leaving its month."""
+    """Whether the day is the weekday (Monday to Friday) nearest to the wanted day in the same month."""
     last = calendar.monthrange(year, month)[1]
     nearest = min(wanted, last)
     weekday = calendar.weekday(year, month, nearest)

@@ -1,4 +1,4 @@
-"""What a service costs for what it does, since a change of its target against the same hours before."""
+"""A service's task-hours per request since a change of its target, compared with the same hours before."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .latency_ratio import LEAST_HOURS, whole_hours
 
 _HOUR = timedelta(hours=1)
 _DAYS_BEFORE = 7
-# Hours with another traffic say nothing of the target: near the minimum a task more or less is due to the traffic.
+# Hours with different traffic show nothing about the target: near the minimum, traffic explains one task more or less.
 _MOST_UNLIKE = math.log(1.25)
-# Hours in a row are alike, so that they count as one observation.
+# Successive hours are correlated, so a block of them counts as one observation.
 _BLOCK_HOURS = 6
 _LEAST_BLOCKS = 4
-# Student's t, 97.5 %, by degrees of freedom from 3 on; from 30 on the normal distribution's is near enough.
+# The 97.5 % quantiles of Student's t, for 3 degrees of freedom and more; from 30, that of the normal distribution is
+# close enough.
 _STUDENT_T = (
     *(3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101),
     *(2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045),
@@ -29,8 +30,8 @@ class ServiceHour(NamedTuple):
     """One hour of a service.
 
     Args:
-        task_hours: that ran.
-        work: what they did: requests, or where nobody counts these, hours of CPU.
+        task_hours: the task-hours that ran.
+        work: the requests that they answered, or if requests are not counted, their CPU-hours.
     """
 
     task_hours: float
@@ -39,12 +40,12 @@ class ServiceHour(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostChange:
-    """Task-hours a request against the same hours before, as shares: -0.07 is 7 % less.
+    """The change of task-hours per request against the same hours before, as a share: -0.07 is 7 % less.
 
     Args:
-        estimate: of all compared hours together.
-        low, high: the interval in which it lies with 95 %.
-        hours: that were compared.
+        estimate: the change over all compared hours together.
+        low, high: the 95 % interval.
+        hours: the number of compared hours.
     """
 
     estimate: float
@@ -54,30 +55,31 @@ class CostChange:
 
     @property
     def is_dear(self) -> bool:
-        """Whether the whole interval is on the dear side."""
+        """Whether the whole interval is above 0, so that the service costs more."""
         return self.low > 0
 
     def described(self) -> str:
-        """In a few words."""
+        """A short description."""
         return f"{self.estimate:+.1%} task-hours per request ({self.low:+.1%} to {self.high:+.1%})"
 
 
 def cost_change(
     hour_of: Callable[[datetime], ServiceHour | None], *, before: datetime, since: datetime, until: datetime
 ) -> CostChange | None:
-    """Task-hours a request of the whole hours from `since` to `until`, against the same hours of the week `before`.
+    """The change of task-hours per request from `since` to `until`, against the same hours of the week `before`.
 
-    Each is compared with the same hour of a day before, of the same weekday if it had like requests, within a quarter;
-    else of the day with the nearest. The interval is a jackknife over blocks of six hours.
+    Each whole hour is compared with the same hour of an earlier day whose traffic differs by at most a quarter: the
+    same weekday if possible, else the day with the most similar traffic. The interval is from a jackknife over blocks
+    of six hours.
 
     Args:
-        hour_of: the hour that begins then; None where nothing is known of it.
-        before: the moment until which the other target held.
-        since: when what is judged begins.
-        until: when it ends.
+        hour_of: returns the hour that begins at a time; None if it has no data.
+        before: the time until which the earlier target was in force.
+        since: the beginning of the evaluated time.
+        until: the end of the evaluated time.
 
     Returns:
-        None where fewer than 24 hours can be compared.
+        None if fewer than 24 hours can be compared.
     """
     pairs = list(_pairs(hour_of, before, since, until))
     blocks = [pairs[begin : begin + _BLOCK_HOURS] for begin in range(0, len(pairs), _BLOCK_HOURS)]
@@ -101,7 +103,7 @@ def cost_change(
 def saved_task_hours(
     hour_of: Callable[[datetime], ServiceHour | None], *, before: datetime, since: datetime, until: datetime
 ) -> float:
-    """Task-hours that ran less than the same requests took in the same hours before; negative where more ran."""
+    """The task-hours saved against the same hours before, for the same requests; negative if more ran."""
     return sum(
         now.work * then.task_hours / then.work - now.task_hours for now, then in _pairs(hour_of, before, since, until)
     )
@@ -110,7 +112,7 @@ def saved_task_hours(
 def _pairs(
     hour_of: Callable[[datetime], ServiceHour | None], before: datetime, since: datetime, until: datetime
 ) -> Iterator[tuple[ServiceHour, ServiceHour]]:
-    """Each hour with the one that it is compared with."""
+    """Yields each hour with the hour that it is compared with."""
     hour, end = whole_hours(since, until)
     while hour < end:
         now = hour_of(hour)
@@ -125,7 +127,7 @@ def _like(
     hour_of: Callable[[datetime], ServiceHour | None], now: ServiceHour, hour: datetime, before: datetime
 ) -> ServiceHour | None:
     day = timedelta(days=1)
-    # The latest such hour that was over by then.
+    # The latest same hour of a day that ended by `before`.
     latest = hour - day * max(math.ceil((hour + _HOUR - before) / day), 0)
     found: list[tuple[bool, float, ServiceHour]] = []
     for days in range(_DAYS_BEFORE):
@@ -140,7 +142,7 @@ def _like(
 
 
 def _log_ratio(pairs: Sequence[tuple[ServiceHour, ServiceHour]]) -> float:
-    """Of the task-hours a request of all hours together: a busy hour counts for more."""
+    """The log ratio of task-hours per request over all hours together, so that busy hours weigh more."""
     now_tasks, now_work, then_tasks, then_work = (
         sum(values)
         for values in zip(*((now.task_hours, now.work, then.task_hours, then.work) for now, then in pairs), strict=True)

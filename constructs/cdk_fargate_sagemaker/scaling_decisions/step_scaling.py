@@ -1,4 +1,4 @@
-"""Step scaling: an alarm, and a change of capacity for each band of how far the metric is beyond its threshold."""
+"""Step scaling: an alarm, and a change of capacity per band of the metric's distance from the threshold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_COOLDOWN_S = 300
 
 
 class Adjustment(IntEnum):
-    """What a band's number means."""
+    """The meaning of a band's number."""
 
     CHANGE_IN_CAPACITY = 0
     PERCENT_CHANGE_IN_CAPACITY = 1
@@ -42,18 +42,19 @@ class StepBand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepScaling:
-    """A step policy and the alarm that sets it off.
+    """A step policy and the alarm that triggers it.
 
     Args:
-        threshold: of the alarm, in the metric's unit.
-        bands: do not overlap; a value in none of them changes nothing.
+        threshold: the alarm's threshold, in the metric's unit.
+        bands: the steps, which do not overlap; a value outside all of them changes nothing.
         comparison: how the alarm breaches.
-        periods: how many of the alarm's periods are looked at.
-        datapoints: how many of them have to breach. Default: all.
-        period_minutes: minutes of one period; an average is averaged over it, a maximum is its highest.
-        cooldown_s: seconds in which a further scale-out counts net of what the first added.
-        minimum_magnitude: the least tasks that a percentage changes.
-        missing_data: what a period without a datapoint counts as; it never sets the policy off by itself.
+        periods: how many periods the alarm evaluates.
+        datapoints: how many of these have to breach. Default: all.
+        period_minutes: the length of one period in minutes; averages are averaged over it, of maxima the highest is
+            used.
+        cooldown_s: seconds after a scale-out in which its tasks count toward a further one.
+        minimum_magnitude: the minimum number of tasks that a percentage changes.
+        missing_data: how the alarm treats a period without a datapoint, which never triggers the policy itself.
 
     Raises:
         ValueError: overlapping bands, or a value that AWS would refuse.
@@ -94,9 +95,9 @@ class StepScaling:
 
 
 def is_in_band(beyond: float, lower: float, upper: float) -> bool:
-    """Whether a band holds a value `beyond` the threshold.
+    """Whether a band contains a value at the distance `beyond` from the threshold.
 
-    Documented: above the threshold a band holds its lower bound and not its upper, below it the other way round.
+    Documented: above the threshold a band includes its lower bound and excludes its upper one, below it the reverse.
     https://docs.aws.amazon.com/autoscaling/application/APIReference/API_StepAdjustment.html
     """
     if beyond < 0:
@@ -105,7 +106,7 @@ def is_in_band(beyond: float, lower: float, upper: float) -> bool:
 
 
 def change_of_capacity(adjustment: int, number: int, capacity: int, minimum_magnitude: int) -> int:
-    """The tasks that a band's number adds to `capacity`; negative where it removes.
+    """The number of tasks that a band adds to `capacity`; negative if it removes tasks.
 
     Documented: a percentage is rounded towards zero, but between 0 and 1 it is one task.
     """

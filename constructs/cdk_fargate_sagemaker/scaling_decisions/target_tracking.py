@@ -1,4 +1,4 @@
-"""Target tracking: two alarms around a target, and a capacity proportional to how far the metric is from it."""
+"""Target tracking: two alarms around a target, and a capacity proportional to metric / target."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ HIGH_PERIODS = 3
 LOW_PERIODS = 15
 SCALE_IN_FRACTION = 0.9
 
-# With datapoints every 20 seconds three of them are one minute. How many make the low alarm is not documented: taken as
-# fifteen minutes of them, too.
+# With datapoints every 20 seconds, three are one minute. The number for the low alarm is not documented; the model uses
+# those of fifteen minutes.
 HIGH_RESOLUTION_HIGH_PERIODS = 1
 
 # Documented default of both cooldowns for ECS.
@@ -25,15 +25,15 @@ DEFAULT_COOLDOWN_S = 300
 
 
 class CountReading(IntEnum):
-    """Which tasks a datapoint is multiplied by: AWS documents the running ones, and not those of which moment."""
+    """The task count that a datapoint is multiplied by. AWS documents the running tasks, but not at which time."""
 
-    # Those that ran in the datapoint's own minute: a constant load then asks for a constant count.
+    # The tasks that ran in the datapoint's own minute: a constant load then gives a constant count.
     ITS_OWN_MINUTE = 0
-    # Those that run when the alarm acts, however old its datapoint is.
+    # The tasks that run when the alarm acts, whatever the age of its datapoint.
     WHEN_IT_ACTS = 1
 
 
-# A quotient that is a whole number but for rounding is that number: 10 tasks at 60 % of a 60 % target stay 10.
+# A quotient within rounding of a whole number is that number: 10 tasks at 60 % with a target of 60 % stay 10.
 _ROUNDING = 1e-9
 
 
@@ -42,14 +42,14 @@ class TargetTracking:
     """A target tracking policy.
 
     Args:
-        target: in the metric's unit; percent for CPU.
-        metric: what is tracked.
-        scale_out_cooldown_s: seconds in which a further scale-out counts net of what the first added.
+        target: the target value in the metric's unit; percent for CPU.
+        metric: the tracked metric.
+        scale_out_cooldown_s: seconds after a scale-out in which its tasks count toward a further one.
         scale_in_cooldown_s: seconds without a scale-in after a scale-in.
-        disable_scale_in: it then only ever adds tasks, and has no say in removing any.
-        high_periods: consecutive minutes above the target before it adds.
-        low_periods: consecutive minutes below before it removes.
-        scale_in_fraction: of the target, below which a minute counts as low.
+        disable_scale_in: whether the policy only adds tasks. It then also does not block a scale-in by others.
+        high_periods: consecutive minutes above the target before it adds tasks.
+        low_periods: consecutive low minutes before it removes tasks.
+        scale_in_fraction: the fraction of the target below which a minute is low.
 
     Raises:
         ValueError: a value that AWS would refuse.
@@ -78,10 +78,10 @@ class TargetTracking:
 
 
 def tracked_capacity(running: float, value: float, target: float) -> int:
-    """The tasks that would bring the metric to its target.
+    """The number of tasks at which the metric would be at its target.
 
-    Documented: proportional to metric / target on the running tasks, rounded so that too many rather than too few
-    run. The exact formula is not published; this one is a model, and `CountReading` says which tasks are running ones.
+    Documented: it is proportional to metric / target and the running tasks, and rounded up rather than down. The exact
+    formula is not published; this one is a model, and `CountReading` selects the running tasks.
     https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
     """
     return math.ceil(running * value / target - _ROUNDING)

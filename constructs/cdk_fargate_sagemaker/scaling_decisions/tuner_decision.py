@@ -1,8 +1,8 @@
-"""The tuner's rules: what it does next, given what it remembers and what it sees.
+"""The tuner's rules: its next decision, from its state and its observations.
 
 A change takes three steps, each of which may be repeated: `begun` is stored, the policy gets the decision's absolute
-target, `completed` is stored. Interrupted anywhere, the next look finds the pending change and finishes it, so that a
-step is neither lost nor applied twice.
+target, `completed` is stored. If the tuner is interrupted at any point, the next look finds the pending change and
+finishes it, so that a step is neither lost nor applied twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .service_cost import CostChange
 from .tuner_settings import TunerSettings
 from .tuner_state import Cause, PendingChange, Phase, TunerState
 
-# Two targets that differ by less are the same but for rounding, percent.
+# Two targets with a smaller difference, in percent, are equal except for rounding.
 SAME = 1e-6
 
 
@@ -26,18 +26,18 @@ class Action(StrEnum):
     """What the tuner does."""
 
     HOLD = "hold"
-    # Nothing is changed, and it says that it has had to wait for long.
+    # Changes nothing, and reports that the tuner has waited for a long time.
     WAIT = "wait"
     STEP = "step"
     REVERT = "revert"
     SETTLE = "settle"
     STOP = "stop"
-    # Puts back what a deployment overwrote.
+    # Restores the target that a deployment overwrote.
     RESTORE = "restore"
 
 
 class GuardrailStatus(StrEnum):
-    """All guardrail alarms together: the worst of them."""
+    """The worst state of all guardrail alarms."""
 
     OK = "ok"
     ALARM = "alarm"
@@ -46,23 +46,23 @@ class GuardrailStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the tuner sees at one look.
+    """The tuner's observations at one look.
 
     Args:
-        now: with a zone.
-        policy_target: what the scaling policy has; None where the policy is gone.
-        parameter_target: what the next deployment would give it. None: the same.
-        guardrail: of all guardrail alarms.
-        alarming_since: when the latest guardrail alarm went into ALARM.
-        is_deploying: a deployment is in progress.
-        is_missing_data: some of the watched hours have no data.
+        now: the time of the look, with a time zone.
+        policy_target: the scaling policy's target; None if the policy was deleted.
+        parameter_target: the target that the next deployment would set. None: the same.
+        guardrail: the state of all guardrail alarms together.
+        alarming_since: the time at which the latest guardrail alarm went into ALARM.
+        is_deploying: whether a deployment is in progress.
+        is_missing_data: whether some of the observed hours have no data.
         latency_ratio: latency since the last change against the same hours before; None if unknown.
         hottest_ratio: the hottest task's CPU / the average; None if unknown.
         step_cost: task-hours per request since the last change against the same hours before; None if unknown.
             `total_cost`: the same against those before the first step.
-        saved: task-hours since the last change less than before the first step.
-        is_overwritten: a deployment since the last change gave the policy one of its former targets: one that was read
-            before that change, or that a roll-back restored.
+        saved: the task-hours saved since the last change, against the hours before the first step.
+        is_overwritten: whether a deployment since the last change reset the policy to an earlier target: one that it
+            read before that change, or that its rollback restored.
     """
 
     now: datetime
@@ -82,14 +82,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is done and why; `target` is absolute, so that applying it twice is applying it once.
+    """The action and its reason. `target` is absolute, so that applying it twice has the same effect as once.
 
     Args:
-        settles: tuning ends with it.
-        cause: of a revert.
-        saved: task-hours that the target which it leaves has saved.
-        alarm_at: when the guardrail alarm fired that it answers.
-        waits: it would do something, and cannot.
+        settles: whether tuning ends with it.
+        cause: the cause of a revert.
+        saved: the task-hours that the previous target has saved.
+        alarm_at: the time at which the guardrail alarm that caused it fired.
+        waits: whether the tuner is prevented from acting.
     """
 
     action: Action
@@ -110,17 +110,17 @@ class Decision:
 
     @property
     def changes_target(self) -> bool:
-        """Whether the policy is to get another target."""
+        """Whether the policy's target changes."""
         return abs(self.target - self.origin) > SAME
 
     @property
     def identity(self) -> str:
-        """The same for the same decision however often it is made: what a record goes by."""
+        """The key of the decision's record: the same each time the same decision is made."""
         return f"{self.action}-{self.origin:g}-{self.target:g}-{self.at.isoformat()}"
 
 
 def decided(settings: TunerSettings, state: TunerState, seen: Seen) -> Decision:
-    """The tuner's next decision."""
+    """Makes the tuner's next decision."""
 
     decision = _Decider(settings, state, seen)
 
@@ -248,7 +248,7 @@ class _Decider:
         return replace(self(Action.REVERT, why, target), cause=cause, alarm_at=alarm_at)
 
     def wait(self, why: str) -> Decision:
-        """A hold that is nobody's wish; once it has lasted for long it is reported."""
+        """A hold because something prevents a step. The tuner reports it once it has lasted for a long time."""
         state, now = self.state, self.seen.now
         if state.phase is not Phase.TUNING or now < self._due():
             return self(Action.HOLD, why)
@@ -258,13 +258,13 @@ class _Decider:
         return replace(self(Action.WAIT, f"tuning has waited since {since} UTC: {why}"), waits=True)
 
     def _due(self) -> datetime:
-        """When a step could be made."""
+        """The earliest time of the next step."""
         due = self.state.changed_at + self.settings.observation.length
         return max(due, self.state.cool_off_until or due)
 
 
 def begun(state: TunerState, decision: Decision) -> TunerState:
-    """What to store before the policy is touched. Without a change of target it is all there is to store."""
+    """The state to store before the policy changes. If the target does not change, nothing else is stored."""
     state = _noted(state, decision)
     if decision.action is Action.STOP:
         return replace(state, phase=Phase.STOPPED, pending=None)
@@ -286,7 +286,7 @@ def begun(state: TunerState, decision: Decision) -> TunerState:
 
 
 def rehearsed(state: TunerState, decision: Decision) -> TunerState:
-    """What to store in a dry run, where no change is made: the change that would have been made is observed again."""
+    """The state to store in a dry run. It makes no change, but starts a new observation as if it had."""
     state = _noted(state, decision)
     if decision.action is Action.STOP:
         return replace(state, phase=Phase.STOPPED)
@@ -296,7 +296,7 @@ def rehearsed(state: TunerState, decision: Decision) -> TunerState:
 
 
 def completed(settings: TunerSettings, state: TunerState, now: datetime) -> TunerState:
-    """What to store once the policy has the pending target; `state` itself where nothing is pending."""
+    """The state to store once the policy has the pending target; `state` itself if no change is pending."""
     pending = state.pending
     if pending is None:
         return state
@@ -316,14 +316,15 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
     if pending.is_revert:
         failed, failures = state.failed, state.failures
         if state.before is not None or pending.origin > state.live + SAME:
-            # Only a target that was just raised to has failed; one that was reverted to was good before.
+            # Only a target that a step has just set counts as failed; a target that a revert restored was good before.
             is_same_failure = failed is not None and pending.origin >= failed - SAME
             failed, failures = (failed, failures + 1) if is_same_failure else (pending.origin, 1)
         if pending.cause is Cause.COST:
-            # Its interval says that this is no chance. Where all steps together cost, none is made again.
+            # The interval of the cost excludes chance, so one failure is enough. If all steps together cost more, no
+            # step is made again.
             is_back = pending.target <= state.initial + SAME
             failed, failures = state.initial if is_back else pending.origin, settings.attempts
-        # An alarm that also fires at lower targets reverts the step too, without a cool-off.
+        # An alarm that also fires at lower targets reverts the step too, but without the long cool-off.
         is_chance = pending.cause is Cause.ALARM and _is_as_often_below(moved.exposures, pending.origin)
         return replace(
             moved,
@@ -349,7 +350,7 @@ def completed(settings: TunerSettings, state: TunerState, now: datetime) -> Tune
 
 
 def _noted(state: TunerState, decision: Decision) -> TunerState:
-    """With the alarm that it answers counted, and with how long the tuner has had to wait."""
+    """The state with the decision's alarm counted, and with the time since which the tuner has waited."""
     if decision.alarm_at is not None and decision.alarm_at != state.last_alarm_at:
         fired = Exposure(decision.origin, 0.0, 1)
         state = replace(state, exposures=added(state.exposures, fired), last_alarm_at=decision.alarm_at)
@@ -361,7 +362,7 @@ def _noted(state: TunerState, decision: Decision) -> TunerState:
 
 
 def _ceiling(settings: TunerSettings, state: TunerState, seen: Seen) -> tuple[float, str]:
-    """How high the target may be, and why no higher."""
+    """The highest allowed target, and the reason for the limit."""
     ceiling, why = settings.ceiling, f"the ceiling of {settings.ceiling:g} % held"
     if settings.spike_threshold is None or seen.hottest_ratio is None:
         return ceiling, why
@@ -386,7 +387,7 @@ def _described_failure(state: TunerState, failed: float) -> str:
 
 
 def _is_given_up(state: TunerState, failed: float, seen: Seen) -> bool:
-    """Whether a target that failed often enough failed for more than chance; only alarms come by chance."""
+    """Whether the failures of a target are beyond chance; only alarms fire by chance."""
     if state.failed_by is not Cause.ALARM:
         return True
     in_force = Exposure(state.live, max((seen.now - state.changed_at).total_seconds(), 0.0), 0)
@@ -398,7 +399,7 @@ def _is_as_often_below(exposures: tuple[Exposure, ...], failed: float) -> bool:
 
 
 def _foreign(state: TunerState, seen: Seen) -> str | None:
-    """What shows that somebody else changed the target; None where nobody did."""
+    """A sentence on a change of the target by another user or program; None without one."""
     pending = state.pending
     known = (state.live,) if pending is None else (pending.origin, pending.target)
     wanted = " or ".join(f"{target:g}" for target in known)
@@ -420,7 +421,7 @@ def _action(pending: PendingChange) -> Action:
 
 
 def _is_after_change(state: TunerState, seen: Seen) -> bool:
-    """An alarm that fired before the latest change was answered by it."""
+    """Whether the alarm fired after the latest change; that change handled any earlier alarm."""
     return seen.alarming_since is None or seen.alarming_since > state.changed_at
 
 

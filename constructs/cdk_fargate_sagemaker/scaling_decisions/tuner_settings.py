@@ -1,4 +1,4 @@
-"""How the tuner walks a target upward."""
+"""The settings with which the tuner raises a target."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from datetime import timedelta
 from enum import StrEnum
 
 LARGEST_STEP = 10
-"""Points."""
+"""The largest step, in percentage points."""
 
 
 class ObservationPeriod(StrEnum):
-    """How long a target is watched before the next step, and which earlier hours its latency is compared with."""
+    """How long a target is observed before the next step, and which earlier hours its latency is compared with."""
 
     TWO_DAYS = "two_days"
     SEVEN_DAYS = "seven_days"
@@ -21,39 +21,40 @@ class ObservationPeriod(StrEnum):
 
     @property
     def length(self) -> timedelta:
-        """How long a target is watched."""
+        """How long a target is observed."""
         return timedelta(days=7 if self is ObservationPeriod.SEVEN_DAYS else 2)
 
     @property
     def compared_with(self) -> timedelta:
-        """How far back the hours lie that its latency is compared with: whole days, so the same hours of a day."""
+        """How far back the compared hours of latency are: whole days, so that they are the same hours of a day."""
         return timedelta(days=2 if self is ObservationPeriod.TWO_DAYS else 7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunerSettings:
-    """How far, how fast and how carefully.
+    """The limits, the speed and the caution of tuning.
 
     Args:
         ceiling: the target never goes above it, percent.
-        step: points that one step adds.
-        observation: how long each target is watched.
-        incident: after a revert, an alarm within so long is the same incident: what was put back has yet to act.
-        cool_off: after a revert, no step for so long. A further alarm within it takes back twice as much as the one
+        step: percentage points that one step adds.
+        observation: how long each target is observed.
+        incident: an alarm within this time after a revert is the same incident, because the restored target needs time
+            to take effect.
+        cool_off: after a revert, no step for this long. A further alarm within it reverts twice as much as the one
             before.
         final_margin: points below the highest target that held, at which the tuner settles once a target has failed
             `attempts` times.
         attempts: how often a target may fail before it is given up.
-        spike_threshold: from this CPU of the hottest task on a spike scaling adds tasks; the target stays below what
-            the observed ratio of the hottest task to the average leaves of it. None: there is none.
-        patience: for so long after a step the tuner waits for enough hours to compare; then latency is left to the
-            guardrail alarms.
-        longest_hold: a tuner that has had to wait for so long says so.
-        max_latency_ratio: latency against the same hours before; more is a slow drift, and the step is reverted.
-            None: latency is left to the guardrail alarms.
+        spike_threshold: the CPU of the hottest task at which a spike scaling adds tasks, percent. The target stays
+            below this threshold / the observed ratio of the hottest task to the average. None: no spike scaling.
+        patience: how long after a step the tuner waits for enough hours to compare. After that, only the guardrail
+            alarms watch latency.
+        longest_hold: how long the tuner waits before it reports that it waits.
+        max_latency_ratio: the maximum of latency / that of the same hours before. More is a slow drift, and the step is
+            reverted. None: only the guardrail alarms watch latency.
 
     Raises:
-        ValueError: an impossible value.
+        ValueError: a value out of its range.
     """
 
     ceiling: float

@@ -1,4 +1,4 @@
-"""What the tuner remembers between two looks; it survives as JSON."""
+"""The tuner's state between two looks, stored as JSON."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MOMENTS = ("changed_at", "cool_off_until", "first_step_at", "last_alarm_at", "h
 
 
 class Phase(StrEnum):
-    """Where the tuner is."""
+    """The phase of tuning."""
 
     TUNING = "tuning"
-    # Nothing more to gain; it still takes a target back where a guardrail fires.
+    # No further steps, but a guardrail alarm still reverts the target.
     SETTLED = "settled"
-    # Somebody else changed the policy: hands off.
+    # Another user or program changed the policy, or a user stopped the tuner: it changes nothing.
     STOPPED = "stopped"
 
 
@@ -28,13 +28,13 @@ class Cause(StrEnum):
     ALARM = "alarm"
     LATENCY = "latency"
     COST = "cost"
-    # The hottest task leaves less room than it did; nothing has failed.
+    # The hottest task's ratio has grown, so the ceiling is lower; no target has failed.
     CEILING = "ceiling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingChange:
-    """A change of the target that was decided and recorded; whether the policy has it already is not known."""
+    """A change of the target that is decided and recorded, and may already be applied to the policy."""
 
     origin: float
     target: float
@@ -48,23 +48,23 @@ class PendingChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunerState:
-    """The live target and how it came to be.
+    """The live target and its history.
 
     Args:
-        initial: what the target was when tuning began; it never goes below.
-        live: what the policy should have.
-        changed_at: when it got it.
-        before: what it was before the latest step; None where the latest change was no step up.
-        cool_off_until: no step before then.
-        taken_back: points that the latest revert took back, which an alarm within the cool-off doubles.
-        failed: the lowest target that failed, and `failures`, how often.
-        failed_by: what the latest failure was.
-        first_step_at: when the target first left `initial`; what it saves is judged by the week before.
-        saved: task-hours that all targets before the live one saved.
-        exposures: for how long each target was in force before the latest change, and all guardrail alarms.
-        last_alarm_at: when the latest of them fired.
-        held_since: since when the tuner has had to wait, and `is_hold_told`, whether it said so.
-        pending: decided, and perhaps not yet applied.
+        initial: the target at the start of tuning; the target never goes below it.
+        live: the target that the policy should have.
+        changed_at: the time of the latest change.
+        before: the target before the latest step; None if the latest change was not a step up.
+        cool_off_until: the time before which no step is made.
+        taken_back: percentage points of the latest revert, which an alarm within the cool-off doubles.
+        failed: the lowest target that failed. `failures` is how often it failed.
+        failed_by: the cause of the latest failure.
+        first_step_at: the time of the first step; savings are measured against the week before it.
+        saved: the task-hours that all targets before the live one saved.
+        exposures: how long each target was in force until the latest change, and all guardrail alarms.
+        last_alarm_at: the time of the latest guardrail alarm.
+        held_since: the time since which the tuner waits. `is_hold_told` is whether it has reported that.
+        pending: a change that is decided and may not be applied yet.
     """
 
     initial: float
@@ -86,7 +86,7 @@ class TunerState:
     pending: PendingChange | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """With moments as ISO 8601."""
+        """The state as JSON, with times in ISO 8601."""
         fields = asdict(self)
         fields["phase"] = str(self.phase)
         for name in _MOMENTS:
@@ -97,15 +97,15 @@ class TunerState:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> Self:
-        """The state that `to_json` wrote.
+        """Reads the state that `to_json` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: it did not.
+            KeyError, TypeError, ValueError: the JSON is not such a state.
         """
         read = dict(fields)
         read["phase"] = Phase(read["phase"])
         for name in _MOMENTS:
-            # A state of an earlier version has fewer.
+            # A state of an earlier version has fewer fields.
             read[name] = datetime.fromisoformat(read[name]) if read.get(name) else None
         read["exposures"] = tuple(Exposure(*each) for each in read.get("exposures", ()))
         read["failed_by"] = Cause(read["failed_by"]) if read.get("failed_by") else None

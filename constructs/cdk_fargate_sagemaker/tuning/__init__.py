@@ -1,4 +1,4 @@
-"""Settings that tune themselves, and a minimum that is raised before the load comes."""
+"""A target that tunes itself, and a minimum that rises before the load does."""
 
 from ..floor_decisions import LookBack
 from .forecast_floor import ForecastFloor

@@ -1,4 +1,4 @@
-"""How often a task reports its CPU, for functions that count tasks by these reports."""
+"""How often a task reports its CPU, for functions that count tasks with these reports."""
 
 from cdk_fargate_sagemaker.fargate import ServiceMetrics
 
@@ -6,6 +6,6 @@ _MINUTE_S = 60
 
 
 def cpu_reports(metrics: ServiceMetrics) -> dict[str, str]:
-    """What a function finds in its environment; nothing where each task reports once a minute."""
+    """The environment variable for the function; none if each task reports once per minute."""
     seconds = metrics.cpu_resolution.to_seconds()
     return {} if seconds == _MINUTE_S else {"CPU_REPORTS_A_MINUTE": f"{_MINUTE_S / seconds:g}"}

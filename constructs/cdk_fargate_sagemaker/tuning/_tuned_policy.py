@@ -1,4 +1,4 @@
-"""The policy that a tuner moves: which one it is, who tunes it, and between what its target may be."""
+"""The policy that a tuner changes: how it is found, its tuner, and the limits of its target."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 
 
 def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscaling.CfnScalingPolicy, float]:
-    """The one policy that tracks the average CPU, and the target that it is declared with."""
+    """The only policy that tracks the average CPU, and its declared target."""
     stack = Stack.of(scalable_target)
     found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
     for construct in scalable_target.node.find_all():
@@ -46,14 +46,14 @@ def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscal
 
 
 def claim(parts: ServiceParts, tuner: Construct) -> None:
-    """Notes who tunes the service: two would each take the other's steps for a foreign change."""
+    """Claims the service for `tuner`: each of two tuners would stop at the other's steps."""
     other = claimant(tuner, _TUNED_BY, parts.identity)
     if other is not None:
         raise refusal("service", plain(f"one that {other} tunes"), "one tuner for a service", "remove one of the two")
 
 
 def full_name(load_balancer: elbv2.IApplicationLoadBalancer) -> str:
-    """The dimension by which its metrics go: the ARN's part after `loadbalancer/`."""
+    """The load balancer's dimension in CloudWatch: the ARN's part after `loadbalancer/`."""
     arn = load_balancer.load_balancer_arn
     return Fn.select(1, Fn.split("loadbalancer/", arn))
 
@@ -62,7 +62,7 @@ def checked_alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.I
     """Returns the alarms that stop the tuner.
 
     Raises:
-        InvalidArgumentError: none, or something else.
+        InvalidArgumentError: an empty list, or a value that is not a list of alarms.
     """
     allowed = "alarms, at least one; ServiceAlarms.degraded is meant for it"
     listed = check_sequence("guardrail_alarms", alarms, allowed, empty=False)
@@ -74,10 +74,10 @@ def checked_alarms(alarms: Sequence[cloudwatch.IAlarm]) -> Sequence[cloudwatch.I
 
 
 def checked_board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> cloudwatch.Dashboard | None:
-    """Returns the dashboard on which steps are drawn, if there is one.
+    """Returns the dashboard that shows the steps, if there is one.
 
     Raises:
-        InvalidArgumentError: something else.
+        InvalidArgumentError: a value that is not a dashboard.
     """
     board = dashboard.dashboard if isinstance(dashboard, ServiceDashboard) else dashboard
     if board is not None:
@@ -86,27 +86,27 @@ def checked_board(dashboard: ServiceDashboard | cloudwatch.Dashboard | None) -> 
 
 
 def spike_thresholds(scalable_target: IScalableTargetRef) -> list[float]:
-    """From which maximum CPU on tasks are added."""
+    """The first threshold of each spike scaling on the CPU maximum."""
     spikes = ServiceScaling.of(scalable_target).spikes
     return [spike.bands[0].threshold for spike in spikes if (spike.metric, spike.statistic) == cpu_metric.MAXIMUM]
 
 
 @jsii.implements(IStableStringProducer)
 class SpikeThresholds:
-    """The thresholds as text, read at synthesis."""
+    """The spike thresholds as text, read at synthesis."""
 
     def __init__(self, stack: Stack, scalable_target: IScalableTargetRef) -> None:
         self._stack = stack
         self._scalable_target = scalable_target
 
     def produce(self) -> str:
-        """Writes them as JSON."""
+        """Returns the thresholds as JSON."""
         return self._stack.to_json_string(spike_thresholds(self._scalable_target))
 
 
 @jsii.implements(IValidation)
 class CeilingInBetween:
-    """Checked at synthesis, because a spike scaling may be declared after the tuner."""
+    """Checks the ceiling at synthesis, because a spike scaling may be declared after the tuner."""
 
     def __init__(self, ceiling: float, initial: float, skew: float, scalable_target: IScalableTargetRef) -> None:
         self._ceiling = ceiling
@@ -115,7 +115,7 @@ class CeilingInBetween:
         self._scalable_target = scalable_target
 
     def validate(self) -> list[str]:
-        """Says in one line that the ceiling is not between the two."""
+        """Returns an error if the ceiling is below the declared target or too close to a spike threshold."""
         thresholds = spike_thresholds(self._scalable_target)
         try:
             check_ceiling(

@@ -4,7 +4,7 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-# What passes by itself; SNS does not model its throttling for Step Functions, so it comes under its general exception.
+# Transient errors. SNS's throttling has no error of its own in Step Functions, so SNS's general exception is included.
 _TRANSIENT_ERRORS = {
     "lambda": [
         "Lambda.AWSLambdaException",
@@ -18,7 +18,7 @@ _TRANSIENT_ERRORS = {
 
 TUNING_FAILED = "TuningFailed"
 
-# A function's error comes as JSON, in which a sentence says what is wrong; a time-out comes without a cause.
+# A function's error is JSON with a message; a time-out has no cause.
 _CAUSE = (
     "{% ($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''; "
     "$contains($cause, '\"errorMessage\"') ? $parse($cause).errorMessage : $cause) %}"
@@ -33,7 +33,7 @@ def tuner_definition(
 ) -> sfn.IChainable:
     """`Look` → `Pending` → [`Apply`] → `Report` → `Done`; a failure goes through `NotifyFailure` to `Failed`.
 
-    Each state may be repeated, and an execution may end anywhere: the next one takes up what is left.
+    Each state may be repeated, and an execution may end in any state: the next execution continues from there.
     """
     failed = _task(
         scope,
@@ -87,7 +87,7 @@ def _operation(
             "FunctionName": function_arn,
             "Payload": {
                 "operation": name.lower(),
-                # What started the execution: an event of EventBridge, or a person.
+                # The input that started the execution: an EventBridge event, or that of a person.
                 "event": "{% $states.context.Execution.Input %}",
                 "started": "{% $states.context.Execution.StartTime %}",
             },
@@ -95,7 +95,7 @@ def _operation(
         assign=assign,
         output=output,
     )
-    # Another execution is at it, for as long as its lease lasts where it was cut off.
+    # Another execution holds the lease. If it was aborted, its lease has to expire first.
     task.add_retry(
         errors=["BusyError"],
         interval=Duration.seconds(3),

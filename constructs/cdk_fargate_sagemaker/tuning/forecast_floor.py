@@ -56,7 +56,7 @@ _DEPLOYED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 _LEAD = readable(Duration.minutes(30))
 _CLAIMED_BY = "cdk-fargate-sagemaker:floor-by"
 _DAY_FORM = re.compile(r"\d{4}-\d{2}-\d{2}")
-# A forecast that is off in half of six hours is no accident.
+# A forecast that misses in three of six hours is not an accident.
 _MISSES, _WATCHED_HOURS = 3, 6
 
 
@@ -70,10 +70,10 @@ class ForecastFloor(Construct):
 
     It keeps its scheduled actions unchanged while the service or the stack is deployed, while data are missing, and
     when the last hour was too unlike past days. A deployment resets the minimum to the declared one; the floor is
-    raised again after ten minutes if the deployment is of this stack, otherwise within an hour. If somebody else
-    changes the minimum or the maximum, the floor removes its scheduled actions, reports that, and continues once the
-    declared bounds are restored. Invoke the function with `{"stop": true}` or `{"resume": true}` to stop or resume it.
-    When its stack is deleted, its actions are deleted and the declared minimum is restored.
+    raised again after ten minutes if the deployment is of this stack, otherwise within an hour. If another user or
+    program changes the minimum or the maximum, the floor removes its scheduled actions, reports that, and continues
+    once the declared bounds are restored. Invoke the function with `{"stop": true}` or `{"resume": true}` to stop or
+    resume it. When its stack is deleted, its actions are deleted and the declared minimum is restored.
 
     Every decision is recorded in `table` with its figures. The dashboard's graph of tasks shows the floor as a line.
     The plan is reported to the topic once a day, and an alarm notifies the topic when forecasts miss in three of six
@@ -100,22 +100,23 @@ class ForecastFloor(Construct):
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
             service, an imported one too.
-        alerts_topic: is notified of the day's plan, of bounds that somebody else changed, and by the alarms.
+        alerts_topic: is notified of the day's plan, of bounds that another user or program changed, and by the alarms.
         utilization_percent: the average CPU at which the floor's tasks would carry the forecast load, 1 to 100; at or
-            below the tracked target. As the other settings it has to be known at synthesis. Default: 60.
+            below the tracked target. Like the other settings, it has to be known at synthesis. Default: 60.
         look_back: the past days from which a day is forecast. Default: the seven days before.
         lead: how long before the load the floor rises, 0 to 2 hours, a multiple of 15 minutes. Default: 30 minutes.
-        time_zone: the zone of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default: UTC.
-        holidays: days, as `2026-12-25`. They are forecast from past holidays of the list, or from Sundays if there are
-            fewer than two, and are not used to forecast other days. Default: none.
+        time_zone: the time zone of the days, a name of the IANA database: 8:00 stays 8:00 when clocks change. Default:
+            UTC.
+        holidays: days, such as `2026-12-25`. They are forecast from past holidays of the list, or from Sundays if there
+            are fewer than two, and are not used to forecast other days. Default: none.
         min_tasks: the declared minimum, at least 1. Default: that of the scalable target; required for one of another
             app.
         max_tasks: the declared maximum. Default: that of the scalable target; required for one of another app.
         scalable_target: the service's task count. Default: what `service.auto_scale_task_count(…)` made. Default for an
             imported service: the bounds are `min_tasks` and `max_tasks`.
-        dashboard: whose graph of running tasks gets the floor as a line. Default: none does.
+        dashboard: a dashboard whose graph of running tasks gets the floor as a line. Default: none.
         dry_run: decides, records and reports what it would do, and changes nothing. Default: on, so that you can read
-            some days of decisions before it acts.
+            the decisions of some days before it acts.
         log_encryption_key: encrypts the logs. Default: a key of their own, rotated every year.
         removal_policy: what happens to the records when they leave the stack. Default: they are kept.
 
@@ -123,7 +124,7 @@ class ForecastFloor(Construct):
         InvalidArgumentError: a service of another region, bounds that are not known, a scalable target whose minimum
             changes by a schedule already or that has a floor, or a setting out of its range.
 
-    Synthesis fails when a `PredictiveScaling` may raise the service's maximum: the floor yields to whoever changes it.
+    Synthesis fails when a `PredictiveScaling` may raise the service's maximum: the floor would yield to that change.
     """
 
     __signature__ = CallSignature()
@@ -171,7 +172,7 @@ class ForecastFloor(Construct):
             name="forecast_floor",
             description=f"Keeps the floor of {self.node.path}",
             timeout=Duration.minutes(5),
-            # Weeks of quarters of an hour, and the processor that comes with it.
+            # For weeks of load per quarter of an hour, and for the CPU that comes with the memory.
             memory_mib=512,
             environment={
                 "CLUSTER_NAME": self._metrics.cluster_name,
@@ -205,7 +206,7 @@ class ForecastFloor(Construct):
 
     @property
     def function(self) -> lambda_.Function:
-        """The function; invoke it with `{"stop": true}` or `{"resume": true}` to stop the floor or to go on."""
+        """The function; invoke it with `{"stop": true}` or `{"resume": true}` to stop or resume the floor."""
         return self._packaged.function
 
     @property
@@ -224,19 +225,19 @@ class ForecastFloor(Construct):
         return self._failed
 
     def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` invoke the function, with `{"stop": true}` or `{"resume": true}`."""
+        """Allows `grantee` to invoke the function, with `{"stop": true}` or `{"resume": true}`."""
         return self._packaged.function.grant_invoke(checked_grantee(grantee))
 
     def metric_floor(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """The minimum that the floor sets, in tasks (maximum over an hour); in a dry run the one that it would set."""
+        """The minimum that the floor sets, or would set in a dry run, in tasks (maximum over an hour)."""
         return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
 
     def metric_needed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Tasks that the load of the hour before needed at `utilization_percent` (maximum over an hour)."""
+        """Tasks that the load of the previous hour needed at `utilization_percent` (maximum over an hour)."""
         return self._metric("Needed", cloudwatch.Stats.MAXIMUM, options)
 
     def metric_forecast(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Tasks that were forecast for the hour before (maximum over an hour)."""
+        """Tasks that were forecast for the previous hour (maximum over an hour)."""
         return self._metric("Forecast", cloudwatch.Stats.MAXIMUM, options)
 
     def metric_missed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
@@ -339,7 +340,7 @@ class ForecastFloor(Construct):
         )
 
     def _look_by_events(self, ended: CustomResource) -> None:
-        # The next look comes before a late one would be worth anything: its actions have to lie ahead.
+        # A late event is dropped, because its scheduled actions could be in the past; the next run is soon enough.
         target = targets.LambdaFunction(
             self._packaged.function,
             dead_letter_queue=self._undelivered,
@@ -364,7 +365,8 @@ class ForecastFloor(Construct):
             ),
             targets=[target],
         )
-        # Deleted before it: nothing writes again what the end took away.
+        # The rules are deleted before the custom resource deletes the scheduled actions, so that no run writes them
+        # again.
         for rule in (hourly, deployed):
             rule.node.add_dependency(ended)
 
@@ -376,7 +378,7 @@ class ForecastFloor(Construct):
             resource_type="Custom::ForecastFloorEnd",
             service_timeout=Duration.minutes(10),
         )
-        # Deleted before all of these.
+        # The custom resource is deleted before the function and the table, which it needs.
         ended.node.add_dependency(self._packaged, self._table)
         return ended
 
@@ -412,7 +414,7 @@ class ForecastFloor(Construct):
 def _checked(
     utilization_percent: float, look_back: LookBack, lead: Duration, time_zone: str, holidays: Sequence[str]
 ) -> list[str]:
-    """Refuses settings out of their range, and gives the holidays in order."""
+    """Refuses settings out of their range, and returns the holidays in order."""
     check_percent("utilization_percent", utilization_percent, at_least=1, token=False)
     check_one_of("look_back", look_back, list(LookBack), "choose one of LookBack")
     longest = Duration.minutes(LONGEST_LEAD_MINUTES)
@@ -442,7 +444,7 @@ def _is_day(text: str) -> bool:
 
 
 def _bounds(parts: ServiceParts, min_tasks: int | None, max_tasks: int | None) -> tuple[float, float]:
-    """The declared ones, of the scalable target where they are not given."""
+    """Returns the declared bounds: those given, or those of the scalable target."""
     declared = parts.scaling
     if any(schedule.min_tasks is not None for schedule in declared.schedules):
         raise refusal(
@@ -464,7 +466,7 @@ def _bounds(parts: ServiceParts, min_tasks: int | None, max_tasks: int | None) -
 
 
 def _claim(parts: ServiceParts, floor: ForecastFloor) -> None:
-    """Notes who keeps the floor: two would each take the other's minimum for somebody else's."""
+    """Claims the service for `floor`: each of two floors would yield to the other's minimum."""
     other = claimant(floor, _CLAIMED_BY, parts.identity)
     if other is not None:
         raise refusal("service", plain(f"one whose floor {other} keeps"), "one floor for a service")

@@ -1,4 +1,4 @@
-"""How long a target is watched before the next step."""
+"""How long a target is observed before the next step."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from ..scaling_decisions import ObservationPeriod
 
 
 class Observation(StrEnum):
-    """How long a target is watched, and which earlier hours its latency is compared with: the same hours of a day."""
+    """How long a target is observed, and which earlier days the latency of the same hours is compared with."""
 
     TWO_DAYS = ObservationPeriod.TWO_DAYS.value
     """Two days, compared with the two days before."""

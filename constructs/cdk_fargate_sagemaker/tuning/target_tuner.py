@@ -1,4 +1,4 @@
-"""Tunes the tracked CPU target of a service: raises it a point at a time while guardrails, latency and cost allow."""
+"""Tunes the tracked CPU target of a service: raises it in small steps while guardrails, latency and cost allow."""
 
 import json
 import re
@@ -75,21 +75,21 @@ class TargetTuner(Construct):
 
     A higher target needs fewer tasks; how high it can be before users notice depends on the service's own traffic. The
     tuner makes a step once the current target has held for the whole observation: no guardrail alarm, no slow drift of
-    latency, and no more task-hours per request than in the same hours before, with 95 % confidence. The target stays so
-    low that the observed hottest task does not trigger spike scaling in normal operation. A guardrail alarm reverts a
-    step within a minute. The exception is an alarm on the hottest task's CPU during a deployment of the service,
-    because tasks may be hot while they start. A target at which alarms fired more often than at lower ones, or which
-    costs more, is given up, and tuning settles below it.
+    latency, and no more task-hours per request than in the same hours before, with 95 % confidence. The target stays
+    low enough that the observed hottest task does not trigger spike scaling in normal operation. A guardrail alarm
+    reverts a step within a minute. The exception is an alarm on the hottest task's CPU during a deployment of the
+    service, because tasks may be hot while they start. A target at which alarms fired more often than at lower ones, or
+    which costs more, is given up, and tuning settles below it.
 
     The live target is held in an SSM parameter, which the policy reads at every deployment and the tuner writes: a
     deployment, changed or not, keeps a tuned target. A changed `target_percent` in the code does not change it either:
-    that is only where tuning begins. A state machine runs every hour, after each deployment, and when a guardrail alarm
+    that is only the start of tuning. A state machine runs every hour, after each deployment, and when a guardrail alarm
     fires. It changes nothing while a deployment is in progress, data are missing, or a guardrail is not OK, and reports
-    when that has lasted for three days. If somebody else changed the target, it notifies and stops. Start it with
-    `{"stop": true}` to stop tuning, or with `{"resume": true}` to continue from the policy's target.
+    when that has lasted for three days. If another user or program changed the target, it notifies and stops. Start it
+    with `{"stop": true}` to stop tuning, or with `{"resume": true}` to continue from the policy's target.
 
-    Every change is recorded in `table` with the figures it was decided by, drawn as a vertical line on the dashboard,
-    and reported to the topic. The rules are those that `fargate-capacity tune` replays.
+    Every change is recorded in `table` with the figures that led to it, drawn as a vertical line on the dashboard, and
+    reported to the topic. The rules are those that `fargate-capacity tune` replays.
 
     Example:
         ```python
@@ -108,30 +108,30 @@ class TargetTuner(Construct):
     Args:
         service: a `ScaledFargateService`, a service of `aws_ecs_patterns` (the whole construct), or any other ECS
             service, of the same stack.
-        guardrail_alarms: the alarms that revert a step; `ServiceAlarms.degraded` is meant for it.
+        guardrail_alarms: the alarms that revert a step, such as `ServiceAlarms.degraded`.
         alerts_topic: is notified of every change, and when the tuner stops or fails. The owner of a key of another
             account must allow this account; the app warns with the statement to add.
         scalable_target: the service's task count, whose CPU policy is tuned. Default: what
             `service.auto_scale_task_count(…)` made; required for a service on which it was not called.
         load_balancer: the ALB in front of it, whose latency is compared. Default: the one that the service was attached
-            to before the tuner was made; where there is none, latency is left to the guardrail alarms, which an
-            annotation says.
-        dashboard: where changes are drawn. Default: nowhere.
-        ceiling_percent: the target never goes above it, 1 to 100. As the other numbers and durations here it has to be
-            known at synthesis, and is refused where it would be known at deployment only. Default: 65.
-        step_percent: points that a step adds, at most 10. Default: 1.
-        observation: how long a target is watched before the next step. Default: two days.
+            to before the tuner was made; if there is none, only the guardrail alarms watch latency, and an annotation
+            reports that.
+        dashboard: the dashboard that shows changes. Default: none.
+        ceiling_percent: the target never goes above it, 1 to 100. Like the other numbers and durations here, it has to
+            be known at synthesis; a token is refused. Default: 65.
+        step_percent: percentage points that a step adds, at most 10. Default: 1.
+        observation: how long a target is observed before the next step. Default: two days.
         cool_off: after a revert, no step for this long, at least an hour; a further alarm within it reverts twice as
             much. Default: 7 days.
-        final_margin_percent: points below the highest target that held, at which tuning settles once the next one
-            has failed `attempts` times. Default: 2.
+        final_margin_percent: tuning settles this many percentage points below the highest target that held, once the
+            next one has failed `attempts` times. Default: 2.
         attempts: how often a target may fail before it is given up. Default: 2.
-        max_latency_ratio: mean latency since the step divided by that of the same hours before; above it the step is
-            reverted. None leaves latency to the guardrail alarms. Default: 1.25.
-        skew: the hottest task's CPU / the average, at least 1, by which the ceiling is checked at synthesis; the
-            deployed tuner observes it. Default: 1.15.
-        price: what Fargate costs, on demand, in the service's region and architecture. Default: none, and what tuning
-            saved is reported in task-hours only.
+        max_latency_ratio: the maximum of mean latency since the step / that of the same hours before; above it the step
+            is reverted. None: only the guardrail alarms watch latency. Default: 1.25.
+        skew: the hottest task's CPU / the average, at least 1, with which synthesis checks the ceiling; the deployed
+            tuner observes the ratio. Default: 1.15.
+        price: Fargate's on-demand price in the service's region and architecture. Default: none, and savings are
+            reported in task-hours only.
         dry_run: decides, records and reports what it would do, and changes nothing. Default: off.
         log_encryption_key: encrypts the logs. The owner of an imported key must allow CloudWatch Logs to use it; the
             app warns with the statement to add. Default: keys of their own, rotated every year.
@@ -208,7 +208,7 @@ class TargetTuner(Construct):
         claim(parts, self)
         self._dry_run = dry_run
         self._metrics = metrics
-        # Below a root of its own, because no name may begin with aws or ssm, as a stack's may.
+        # The name has a root of its own: no parameter name may begin with aws or ssm, but a stack name may.
         path = self.node.path.removeprefix(f"{stack.node.path}/")
         self._parameter_name = f"/target-tuner/{stack.stack_name}/{_NO_NAME.sub('-', path)}"
         self._table = dynamodb.Table(
@@ -273,9 +273,9 @@ class TargetTuner(Construct):
             "Tuner",
             name="target_tuner",
             description=f"Tunes the target of {scalable_target.node.path}",
-            # Its lease on the record outlives it by a quarter of a minute.
+            # Its lease on the record lasts 15 seconds longer than the function may run.
             timeout=Duration.minutes(1),
-            # For the processor that comes with it: a guardrail that fires does not wait for a slow start.
+            # For the CPU that comes with the memory: a faster start reverts a target sooner.
             memory_mib=512,
             environment={name: value for name, value in given_environment.items() if value is not None},
             log_encryption_key=key,
@@ -304,7 +304,7 @@ class TargetTuner(Construct):
         return self._parameter_name
 
     def grant_stop_and_resume(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` start the state machine, with `{"stop": true}` or `{"resume": true}`."""
+        """Allows `grantee` to start the state machine, with `{"stop": true}` or `{"resume": true}`."""
         return self._state_machine.grant_start_execution(checked_grantee(grantee))
 
     def metric_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
@@ -368,7 +368,7 @@ class TargetTuner(Construct):
             wildcard_reason="AWS gives a scalable target's ARN an id that no template knows; a condition keeps it to "
             "the task counts of ECS services.",
         )
-        # With another target, AWS makes the policy's alarms again with the caller's permissions.
+        # When the target changes, AWS replaces the policy's alarms with the caller's permissions.
         allow(
             role,
             ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
@@ -392,10 +392,10 @@ class TargetTuner(Construct):
             service_timeout=Duration.minutes(5),
             properties={"Name": self._parameter_name, "Initial": f"{initial:g}"},
         )
-        # Its policy has to be there before the function can be asked for anything.
+        # The role's policy must exist before the custom resource invokes the function.
         live.node.add_dependency(self._packaged.role)
-        # The name comes from the custom resource, so that it is looked up only once the parameter is there. Any later
-        # deployment looks it up again, and finds what the tuner wrote.
+        # The name comes from the custom resource, so that CloudFormation resolves it only once the parameter exists.
+        # Each later deployment resolves it again, and gets the value that the tuner wrote.
         policy.add_property_override(f"{_CONFIGURATION}.TargetValue", Fn.join("", ["{{resolve:ssm:", live.ref, "}}"]))
 
     def _make_state_machine(self, alerts_topic: sns.ITopic, key: kms.IKey, *, service_name: str) -> sfn.StateMachine:

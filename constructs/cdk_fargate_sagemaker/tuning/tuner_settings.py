@@ -13,12 +13,12 @@ from ..scaling_decisions.tuner_settings import LARGEST_STEP
 from .observation import Observation
 
 STATED_SKEW = 1.15
-"""How many times as busy the hottest task is as the average, where nobody states it: what random routing comes to."""
+"""The default ratio of the hottest task's CPU to the average: that of random routing."""
 
 DEFAULTS = TunerSettings(ceiling=65)
-"""What the tuner does where nobody sets it, as the deployed function and the replay have it."""
+"""The default settings of the tuner, which the deployed function and the replay use."""
 
-# An alarm within it reverts to an even earlier target; the cool-off then begins again.
+# The cool-off is at least as long as an incident: a later alarm within it reverts further, and restarts it.
 _SHORTEST_COOL_OFF = Duration.seconds(DEFAULTS.incident.total_seconds())
 
 
@@ -33,7 +33,7 @@ def check_settings(
     max_latency_ratio: float | None,
     skew: float,
 ) -> None:
-    """Refuses a setting that is out of its range, or known at deployment only: the function reads them all at once.
+    """Refuses a setting out of its range, or a token, because the function gets all settings as one JSON text.
 
     Raises:
         InvalidArgumentError: see above.
@@ -53,14 +53,14 @@ def check_settings(
 def check_ceiling(
     name: str, ceiling: float, *, target: float, spike_thresholds: Sequence[float], skew: float = STATED_SKEW
 ) -> None:
-    """Refuses a ceiling below the target that is declared, or so high that spike scaling would act on normal operation.
+    """Refuses a ceiling below the declared target, or so high that spike scaling would act in normal operation.
 
     Args:
-        name: of the ceiling, where it is set.
-        ceiling: percent.
-        target: where tuning begins, percent.
-        spike_thresholds: from which maximum CPU on tasks are added, percent; a token is not compared.
-        skew: the hottest task's CPU / the average, as it is stated; the tuner observes it.
+        name: the name of the argument or setting for the ceiling.
+        ceiling: the ceiling, percent.
+        target: the target at the start of tuning, percent.
+        spike_thresholds: the thresholds of spike scaling on the CPU maximum, percent; a token is not compared.
+        skew: the assumed ratio of the hottest task's CPU to the average; the tuner observes the real one.
 
     Raises:
         InvalidArgumentError: see above.
