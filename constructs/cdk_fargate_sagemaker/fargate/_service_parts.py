@@ -83,8 +83,8 @@ class ServiceParts:
             service: any service, or the construct that makes it.
             scalable_target: its task count. Default: what `auto_scale_task_count` made.
             load_balancer: the ALB in front of it. Default: that of its target group.
-            target_group: its tasks as the ALB sees them. Default: the first application target group that it is a
-                target of and that is one of `load_balancer`.
+            target_group: the target group with its tasks. Default: the service's first application target group that
+                `load_balancer` forwards to.
 
         Raises:
             InvalidArgumentError: a value that is not a service, a service in another region or account, or a part of

@@ -57,7 +57,7 @@ class ScaledFargateService(ServicePolicies):
     every old task until its replacement is healthy, and is rolled back when replacements keep failing. CloudFormation
     creates the service after this app's routes and VPC endpoints, which its tasks need to reach AWS.
 
-    As an `IGrantable` and `IConnectable` it stands for its tasks: `bucket.grant_read(service)` lets the tasks read the
+    As an `IGrantable` and `IConnectable` it represents its tasks: `bucket.grant_read(service)` lets the tasks read the
     bucket, `db.connections.allow_default_port_from(service)` lets them connect to the database.
 
     Args:
@@ -78,7 +78,8 @@ class ScaledFargateService(ServicePolicies):
         environment: settings that are not secret. Default: none.
         secrets: variables whose values the tasks get from Secrets Manager or the parameter store when they start; the
             template contains only their ARNs. Default: none.
-        user: user, or user:group, that the process runs as, whatever the image says; never root. Default: 1000:1000.
+        user: user, or user:group, that the process runs as, instead of the image's user; never root. Default:
+            1000:1000.
         tmpfs_mib: folders in memory that the process may write to, with their sizes in MiB; their contents count as the
             task's memory. Default: /tmp of 64 MiB. `{}` leaves nothing writable.
         min_tasks: scaling never goes below it. Default: 2, so that one task, or one zone, can fail.

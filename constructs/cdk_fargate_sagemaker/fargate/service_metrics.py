@@ -30,8 +30,8 @@ class ServiceMetrics:
     Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
     statistic of their own `statistic` and `unit`.
 
-    CloudWatch draws a graph at the period that fits the time range, whatever period its metrics have, and a sum grows
-    with the period. For graphs there are `average_running_tasks`, `requests_per_minute`, `requests_per_task` and
+    CloudWatch draws a graph at a period that fits the time range, not at that of its metrics, and a sum grows with the
+    period. For graphs there are `average_running_tasks`, `requests_per_minute`, `requests_per_task` and
     `cost_per_hour`, which are the same at every period; `running_tasks` and `request_count` are for alarms, which keep
     theirs.
 

@@ -182,7 +182,7 @@ class ServiceDashboard(Construct):
         """Adds the minimum that a `ForecastFloor` keeps to the running tasks, as a line.
 
         Args:
-            floor: the metric of the minimum, as `ForecastFloor.metric_floor()`.
+            floor: the metric of the minimum, such as `ForecastFloor.metric_floor()`.
 
         Raises:
             InvalidArgumentError: a value that is not a metric.
