@@ -311,7 +311,7 @@ class ServiceAlarms(Construct):
             # No requests or no tasks means no data, and is no fault.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        self._tell(alarm)
+        self._notify(alarm)
         return alarm
 
     def _composite(self) -> cloudwatch.CompositeAlarm:
@@ -324,10 +324,10 @@ class ServiceAlarms(Construct):
             alarm_description="the service is degraded: one of its guardrail alarms is in ALARM",
             alarm_rule=cloudwatch.AlarmRule.any_of(*states),
         )
-        self._tell(composite)
+        self._notify(composite)
         return composite
 
-    def _tell(self, alarm: cloudwatch.AlarmBase) -> None:
+    def _notify(self, alarm: cloudwatch.AlarmBase) -> None:
         if self._action is not None:
             alarm.add_alarm_action(self._action)
             alarm.add_ok_action(self._action)
@@ -378,7 +378,7 @@ class ServiceAlarms(Construct):
             ("LatencyAnomaly", metrics.response_time(percentile), above),
             ("RequestsAnomaly", metrics.request_count(), outside),
         ):
-            self._tell(
+            self._notify(
                 cloudwatch.AnomalyDetectionAlarm(
                     self,
                     id,
