@@ -278,24 +278,29 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -> dict[str, dict[str, float]]:
-    cores = len(os.sched_getaffinity(0))
-    token_ids = folder / "token_ids.json"
-    original, command = original_command(token_ids, cores, bert_python)
+def bare(token_ids: Path, job: Path) -> InProcess:
+    """ONNX Runtime alone, with the model of this job."""
+    model = job / "model" / "model.onnx"
+    return InProcess([sys.executable, WAYS / "bare_session.py", token_ids, model, str(cores())])
 
-    def bare(job: Path) -> InProcess:
-        model = job / "model" / "model.onnx"
-        return InProcess([sys.executable, WAYS / "bare_session.py", token_ids, model, str(cores)])
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -> dict[str, dict[str, float]]:
+    token_ids = folder / "token_ids.json"
+    original, command = original_command(token_ids, cores(), bert_python)
 
     with ExitStack() as stack, Progress(console=Console(stderr=True), transient=True) as progress:
         ways: dict[str, InProcess | Served] = {}
         for name, start in (
             (original, lambda: InProcess(command)),
-            (BARE, lambda: bare(folder)),
+            (BARE, lambda: bare(token_ids, folder)),
             (OURS, lambda: Served(folder, {})),
             (OURS_THROUGHPUT, lambda: Served(folder, {"SERVE_FOR": "throughput"})),
             (CASCADE, lambda: Served(folder / "cascade", {})),
-            (BARE_STUDENT, lambda: bare(folder / "student")),
+            (BARE_STUDENT, lambda: bare(token_ids, folder / "student")),
             (STUDENT, lambda: Served(folder / "student", {})),
             (STUDENT_THROUGHPUT, lambda: Served(folder / "student", {"SERVE_FOR": "throughput"})),
             (CASCADE_STUDENT, lambda: Served(folder / "cascade-student", {})),
@@ -323,7 +328,7 @@ def measure(folder: Path, *, rounds: int, posts_a_turn: int, bert_python: str) -
             found[name] = {
                 "p50 ms": 1000 * percentile(seconds[name], 50),
                 "p99 ms": 1000 * percentile(seconds[name], 99),
-                "CPU ms a post": 1000 * way.cpu_seconds / len(seconds[name]),
+                "CPU ms per post": 1000 * way.cpu_seconds / len(seconds[name]),
                 **{
                     f"posts/s, {clients} clients": statistics.median(rates[name][clients])
                     if name in rates
@@ -367,6 +372,34 @@ def profiles(folder: Path) -> dict[str, dict[str, float]]:
             "the rest": sum(operators.values()) - products,
         }
         print(f"{name}: " + ", ".join(f"{operator} {operators[operator]:.1f} ms" for operator in slowest))
+    return found
+
+
+def http_profile(folder: Path, *, rounds: int, posts_a_turn: int) -> dict[str, dict[str, float]]:
+    """A student's p50 in milliseconds as each layer is added: the difference is what the layer takes."""
+    job = folder / "student"
+    called = [sys.executable, WAYS / "model_predict.py", folder / "texts.json", job / "model", str(cores())]
+    with ExitStack() as stack:
+        ways: dict[str, InProcess | Served] = {}
+        for name, start in (
+            (BARE_STUDENT, lambda: bare(folder / "token_ids.json", job)),
+            ("tokeniser and queue", lambda: InProcess(called)),
+            ("gunicorn", lambda: Served(job, {"NGINX_PROGRAM": ""})),
+            ("nginx", lambda: Served(job, {})),
+        ):
+            ways[name] = start()
+            stack.callback(ways[name].stop)
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for turn in range(rounds):
+            posts = [number % POSTS for number in range(turn * posts_a_turn, (turn + 1) * posts_a_turn)]
+            for name, way in ways.items():
+                seconds[name] += way.seconds(posts)
+    found: dict[str, dict[str, float]] = {}
+    before = 0.0
+    for name, taken in seconds.items():
+        p50 = 1000 * percentile(taken, 50)
+        found[name if name == BARE_STUDENT else f"+ {name}"] = {"p50 ms": p50, "more ms": p50 - before}
+        before = p50
     return found
 
 
@@ -423,20 +456,20 @@ def print_table(title: str, rows: Mapping[str, Mapping[str, float]], form: str) 
 
 
 def draw(rows: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """A panel per figure, with a bar per way."""
     original = next(iter(rows))
-    compared = {name: figures for name, figures in rows.items() if name != original}
+    compared = [name for name in rows if name != original]
     columns = list(rows[original])
-    figure, axes = plt.subplots(figsize=(9, 4))
-    height = 0.8 / len(compared)
-    for number, (name, figures) in enumerate(compared.items()):
-        places = [place + number * height for place in range(len(columns))]
-        bars = axes.barh(places, [figures[column] for column in columns], height, label=name)
-        axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
-    axes.set_yticks([place + 0.4 - height / 2 for place in range(len(columns))], columns)
-    axes.invert_yaxis()
-    axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xlabel(f"times better than {original}")
-    axes.legend(fontsize=8, ncols=len(compared), loc="lower center", bbox_to_anchor=(0.5, 1))
+    figure, panels = plt.subplots(2, -(-len(columns) // 2), figsize=(13, 6), sharey=True)
+    for column, axes in zip(columns, panels.flat, strict=True):
+        bars = axes.barh(compared, [rows[name][column] for name in compared], color="tab:blue")
+        axes.bar_label(bars, fmt="%.3g ×", padding=2, fontsize=8)
+        axes.set_title(column, fontsize=10)
+        axes.set_xscale("log")
+        axes.set_xlim(1, 10 * max(rows[name][column] for name in compared))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels.flat[0].invert_yaxis()
+    figure.suptitle(f"times better than {original}")
     figure.tight_layout()
     figure.savefig(path, dpi=80)
 
@@ -444,7 +477,7 @@ def draw(rows: Mapping[str, Mapping[str, float]], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=64, help="turns of each way")
-    parser.add_argument("--posts", type=int, default=4, help="posts a turn")
+    parser.add_argument("--posts", type=int, default=4, help="posts per turn")
     parser.add_argument("--share", type=float, default=0.5, help="of the posts, answered by the first stage")
     parser.add_argument("--layers", type=int, default=4, help="of the student")
     parser.add_argument("--width", type=int, default=320, help="of the student")
@@ -465,11 +498,13 @@ def main() -> None:
         made.write_text(shape)
     load = os.getloadavg()[0]
     found = measure(folder, rounds=given.rounds, posts_a_turn=given.posts, bert_python=bert_python)
-    print_table(f"{given.rounds * given.posts} posts a way, {len(os.sched_getaffinity(0))} cores", found, "{:,.1f}")
+    print_table(f"{given.rounds * given.posts} posts per way, {cores()} cores", found, "{:,.1f}")
     print_table(f"times better than {next(iter(found))}", ratios(found), "{:.2f}")
     print("\n".join(verdicts(found)))
     print(overload_line(folder, found[OURS][f"posts/s, {CLIENTS[1]} clients"]))
     print_table(f"a post of {PROFILED_TOKENS} tokens on one thread, ms by operator", profiles(folder), "{:.1f}")
+    layers = http_profile(folder, rounds=given.rounds, posts_a_turn=given.posts)
+    print_table("a student over HTTP, layer by layer", layers, "{:.2f}")
     print(f"load average before the run: {load:.1f} (it should be near 0: what others calculate is in these figures)")
     draw(ratios(found), given.plot)
     print(f"plot: {given.plot}")
