@@ -20,6 +20,9 @@ DYNAMODB_KEY_USE = [
     "kms:ReEncryptFrom",
     "kms:ReEncryptTo",
 ]
+# What writing with a customer's key takes: a data key of its own, and Decrypt for the parts of a large object, for the
+# checksum of one that is there, and for a topic that hands its messages on.
+ENVELOPE_KEY_USE = ["kms:Decrypt", "kms:GenerateDataKey"]
 
 
 def allow_key(

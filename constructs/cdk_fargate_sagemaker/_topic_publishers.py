@@ -24,7 +24,7 @@ from ._allow import allow
 from ._checks import refusal
 from ._inline_policy import acknowledge_inline_policy
 from ._interfaces import check_topic
-from ._key_use import allow_key
+from ._key_use import ENVELOPE_KEY_USE, allow_key
 from ._resource_policy import add_statement, is_of_other_region, open_to_account
 
 _ALARMS = "cloudwatch.amazonaws.com"
@@ -99,7 +99,7 @@ def allow_publishing(role: iam.Role, topic: sns.ITopic) -> None:
     allow(role, actions, topic.topic_arn)
     open_to_account(topic, topic.topic_arn, role, actions, topic.topic_arn)
     if topic.master_key is not None:
-        allow_key(role, topic.master_key, ["kms:Decrypt", "kms:GenerateDataKey"])
+        allow_key(role, topic.master_key, ENVELOPE_KEY_USE)
 
 
 @jsii.implements(events.IRuleTarget)

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from ..._allow import allow
 from ..._inline_policy import acknowledge_inline_policy
-from ..._key_use import allow_key
+from ..._key_use import ENVELOPE_KEY_USE, allow_key
 from ..._resource_policy import open_to_account
 from ..configuration.data_capture import DataCapture
 from ..configuration.endpoint_configuration import EndpointConfiguration
@@ -79,7 +79,7 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
     open_to_account(bucket, bucket.bucket_arn, role, ["s3:PutObject"], bucket.arn_for_objects(f"{capture.prefix}*"))
     if capture.encryption_key is not None:
         # Decrypt is for objects of several parts.
-        allow_key(role, capture.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
+        allow_key(role, capture.encryption_key, ENVELOPE_KEY_USE)
 
 
 def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:

@@ -13,7 +13,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ..._checks import check_duration, check_kind
+from ..._checks import check_duration, check_kind, check_text
 from ..._interfaces import AnyKey, AnyTopic, check_key, check_topic, checked_grantee
 from ..._log_checks import check_log_retention
 from ..._metric_options import MetricOptions, given_options
@@ -97,6 +97,7 @@ class RollbackWorkflow(Construct):
         super().__init__(scope, id)
         poll_interval = poll_interval or POLL_INTERVAL
         settled_within = settled_within or Duration.hours(2)
+        check_text("release_workflow_name", release_workflow_name)
         _check(endpoint_name, records, alerts_topic, configuration, encryption_key, poll_interval, settled_within)
         check_log_retention(log_retention)
         self._timeout = settled_within.plus(_REST)

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 
 from ..._allow import allow
 from ..._checks import check_kind, refusal
-from ..._key_use import allow_key
+from ..._key_use import ENVELOPE_KEY_USE, allow_key
 from ..workflow._later_names import OBJECTS_OF_LATER
 
 
@@ -52,4 +52,4 @@ def allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
 def allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
     """Lets `role` use the bucket's key, where it has one, to read and write, and for the actions `further`."""
     if bucket.encryption_key is not None:
-        allow_key(role, bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey", *further])
+        allow_key(role, bucket.encryption_key, [*ENVELOPE_KEY_USE, *further])

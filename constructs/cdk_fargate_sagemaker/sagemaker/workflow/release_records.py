@@ -1,9 +1,10 @@
 """The records of every release of an endpoint."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -11,8 +12,8 @@ from constructs import Construct
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_sequence
-from ..._interfaces import check_bucket, check_key, check_topic
-from ..._key_use import DYNAMODB_KEY_USE, allow_key, through_dynamodb
+from ..._interfaces import AnyKey, AnyTopic, check_bucket, check_key, check_topic
+from ..._key_use import DYNAMODB_KEY_USE, ENVELOPE_KEY_USE, allow_key, through_dynamodb
 from ..._lives import check_removal_policy, is_kept, kept_from_the_start
 from ..._packaged_function import PackagedFunction
 from ..._readable_help import CallSignature
@@ -61,10 +62,10 @@ class ReleaseRecords(Construct):
         id: str,
         *,
         endpoint_name: str,
-        workflow_names: list[str],
+        workflow_names: Sequence[str],
         data_bucket: s3.IBucket,
-        alerts_topic: sns.ITopic,
-        encryption_key: kms.IKey,
+        alerts_topic: AnyTopic,
+        encryption_key: AnyKey,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         super().__init__(scope, id)
@@ -281,4 +282,4 @@ class ReleaseRecords(Construct):
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
         if data_bucket.encryption_key is not None:
             # S3 reads the object to answer with its checksum.
-            allow_key(role, data_bucket.encryption_key, ["kms:Decrypt", "kms:GenerateDataKey"])
+            allow_key(role, data_bucket.encryption_key, ENVELOPE_KEY_USE)
