@@ -1,6 +1,7 @@
 """Acknowledgements of cdk-nag's findings, in the format of the installed releases of the CDK and cdk-nag."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -37,24 +38,41 @@ def acknowledge(scope: IConstruct, *acknowledgments: Acknowledgment) -> None:
     cdk-nag 3 reads the construct's metadata. cdk-nag 2 reads the metadata of each resource in the template, which are
     written only where cdk-nag 2 is installed.
     """
-    for acknowledgment in acknowledgments:
-        _record(scope, acknowledgment)
+    _record(scope, acknowledgments)
     if _installed_cdk_nag() == 2:
         # This aspect runs before cdk-nag's own aspect visits the resource.
         Aspects.of(scope).add(_Suppressions(acknowledgments), priority=AspectPriority.MUTATING)
 
 
-def _record(scope: IConstruct, acknowledgment: Acknowledgment) -> None:
-    if hasattr(aws_cdk, "Validations"):
+def _record(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> None:
+    if not hasattr(aws_cdk, "Validations"):
+        _add_metadata(scope, acknowledgments)
+        return
+    # One call for all of them, and one for each that the CDK's first releases with Validations refuse: ids with `::`,
+    # such as those of findings on a resource.
+    refusable = [acknowledgment for acknowledgment in acknowledgments if "::" in acknowledgment.id]
+    others = [acknowledgment for acknowledgment in acknowledgments if "::" not in acknowledgment.id]
+    if others:
+        _validate(scope, others)
+    for acknowledgment in refusable:
         try:
-            _validations_of(scope).acknowledge(
-                aws_cdk.Acknowledgment(id=acknowledgment.id, reason=acknowledgment.reason)
-            )
-            return
+            _validate(scope, [acknowledgment])
         except RuntimeError:
-            # The CDK's first releases with Validations refuse an id with `::`, such as that of a finding on a resource.
-            pass
-    scope.node.add_metadata(_METADATA_KEY, {acknowledgment.id: acknowledgment.reason})
+            _add_metadata(scope, [acknowledgment])
+
+
+def _validate(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> None:
+    _validations_of(scope).acknowledge(
+        *(
+            aws_cdk.Acknowledgment(id=acknowledgment.id, reason=acknowledgment.reason)
+            for acknowledgment in acknowledgments
+        )
+    )
+
+
+def _add_metadata(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> None:
+    for acknowledgment in acknowledgments:
+        scope.node.add_metadata(_METADATA_KEY, {acknowledgment.id: acknowledgment.reason})
 
 
 @once

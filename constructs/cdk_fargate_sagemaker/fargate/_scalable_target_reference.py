@@ -51,6 +51,7 @@ def target_to_scale(given: IScalableTargetRef) -> IScalableTargetRef:
     """The target for a scaling action: `given`, or the target in it if the CDK's task count is not one itself."""
     construct: Any = given
     is_count = isinstance(construct, applicationautoscaling.BaseScalableAttribute)
-    if is_count and not hasattr(construct, "scalable_target_ref"):
+    # Read from the class: the property itself is four calls to the JavaScript process.
+    if is_count and not hasattr(type(construct), "scalable_target_ref"):
         construct = construct.node.find_child("Target")
     return cast(IScalableTargetRef, construct)

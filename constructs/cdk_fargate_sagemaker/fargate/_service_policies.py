@@ -9,6 +9,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IValidation
 
 from .._checks import check_duration, check_flags, check_kind, check_number, check_one_of, plain, refusal
+from .._construct_tree import note_stack
 from .._number_token import is_token
 from .._readable_help import readable
 from . import cpu_metric
@@ -34,6 +35,7 @@ class ServicePolicies(Construct):
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
+        note_stack(scope, self)
         self._policies = {_CPU_POLICY}
         self._schedules: set[str] = set()
 

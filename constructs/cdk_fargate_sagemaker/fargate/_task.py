@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -132,8 +133,8 @@ def task_definition(
     stop_timeout: Duration,
     execute_command: bool,
     log_group: logs.LogGroup,
-) -> ecs.FargateTaskDefinition:
-    """Makes `TaskDefinition` with the container `app`."""
+) -> tuple[ecs.FargateTaskDefinition, iam.IRole]:
+    """Makes `TaskDefinition` with the container `app`; returns it with its execution role."""
     definition = ecs.FargateTaskDefinition(
         scope,
         "TaskDefinition",
@@ -172,14 +173,15 @@ def task_definition(
             ),
         )
     acknowledge_inline_policy(definition.task_role)
+    execution_role = definition.obtain_execution_role()
     acknowledge_inline_policy(
-        definition.obtain_execution_role(),
+        execution_role,
         Acknowledgment(
             id="AwsSolutions-IAM5[Resource::*]",
             reason="ecr:GetAuthorizationToken, which pulling an image needs, supports no resource-level permissions.",
         ),
     )
-    return definition
+    return definition, execution_role
 
 
 def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluster) -> None:

@@ -9,7 +9,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Dependable, DependencyGroup, IConstruct, IDependable
 
-from .._construct_tree import once, stack_of
+from .._construct_tree import once, resources_below, stack_of
 
 
 def wait_for_way_to_aws(
@@ -89,7 +89,7 @@ class _Endpoints(Dependable):
         return self._found
 
     def _look_up(self) -> list[IConstruct]:
-        declared = [one for one in self._stack.node.find_all() if isinstance(one, ec2.CfnVPCEndpoint)]
+        declared = resources_below(self._stack, ec2.CfnVPCEndpoint)
         # Endpoints of a nested stack are left out: the service's stack would depend on it, and it may depend on that
         # stack.
         own = [one for one in declared if stack_of(one) is self._stack]

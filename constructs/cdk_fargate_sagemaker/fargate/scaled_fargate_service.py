@@ -17,6 +17,7 @@ from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithm
 from constructs import Construct
 
 from .._checks import check_duration, check_flags, check_kind, plain, refusal
+from .._construct_tree import path_of, stack_of
 from .._interfaces import AnyKey
 from .._log_checks import check_log_settings
 from .._log_key import log_key
@@ -258,7 +259,7 @@ class ScaledFargateService(ServicePolicies):
         self._log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, encryption_key=key, removal_policy=removal_policy
         )
-        self._task_definition = task_definition(
+        self._task_definition, execution_role = task_definition(
             self,
             image=image,
             cpu=cpu,
@@ -316,6 +317,7 @@ class ScaledFargateService(ServicePolicies):
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        stack_of.note(self._service, stack_of(self))
         if enable_execute_command:
             acknowledge_exec(self._task_definition, self._cluster)
             open_to_account(key, key.key_arn, self._task_definition.task_role, ["kms:Decrypt"], "*")
@@ -344,7 +346,7 @@ class ScaledFargateService(ServicePolicies):
             vpc=network,
             vpc_subnets=subnets,
             security_groups=[self._service_security_group, self._load_balancer_security_group],
-            execution_role=self._task_definition.execution_role,
+            execution_role=execution_role,
         )
         if high_resolution:
             self._publish_cpu_every_20_seconds()
@@ -357,6 +359,8 @@ class ScaledFargateService(ServicePolicies):
             container_insights=cluster is None and container_insights is not ecs.ContainerInsights.DISABLED,
         )
         self._scalable_target = self._service.auto_scale_task_count(min_capacity=min_tasks, max_capacity=max_tasks)
+        stack_of.note(self._scalable_target, stack_of(self))
+        path_of.note(self._scalable_target, f"{path_of(self)}/Service/TaskCount")
         self._track_cpu(target_percent, high_resolution, scale_in, scale_in_cooldown, scale_out_cooldown)
         publish_scaling(self, self._scalable_target)
 

@@ -7,7 +7,16 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
-from .._checks import check_duration, check_flags, check_interface, check_number, check_percent, plain, refusal
+from .._checks import (
+    check_duration,
+    check_flags,
+    check_interface,
+    check_number,
+    check_percent,
+    known_milliseconds,
+    plain,
+    refusal,
+)
 from .._metric_options import (
     AnyMetric,
     ExpressionOptions,
@@ -19,7 +28,8 @@ from .._metric_options import (
 from .._per_minute import per_minute
 from .._readable_help import readable
 
-_MINUTE = readable(Duration.minutes(1))
+MINUTE = readable(Duration.minutes(1))
+"""The period of each metric, unless an option says otherwise."""
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringMetricConfiguration.html
 _CPU_RESOLUTIONS_SECONDS = (20, 60)
 
@@ -58,7 +68,7 @@ class ServiceMetrics:
         load_balancer: elbv2.IApplicationLoadBalancer | None = None,
         target_group: elbv2.IApplicationTargetGroup | None = None,
         alternate_target_group: elbv2.IApplicationTargetGroup | None = None,
-        cpu_resolution: Duration = _MINUTE,
+        cpu_resolution: Duration = MINUTE,
         container_insights: bool = False,
     ) -> None:
         check_interface(
@@ -72,7 +82,7 @@ class ServiceMetrics:
         for name, group in (("target_group", target_group), ("alternate_target_group", alternate_target_group)):
             _check_application(name, group, elbv2.NetworkTargetGroup, "target_group_arn")
         check_duration("cpu_resolution", cpu_resolution, token=False)
-        if cpu_resolution.to_milliseconds() not in [1000 * seconds for seconds in _CPU_RESOLUTIONS_SECONDS]:
+        if known_milliseconds(cpu_resolution) not in [1000 * seconds for seconds in _CPU_RESOLUTIONS_SECONDS]:
             raise refusal("cpu_resolution", cpu_resolution, "20 seconds or 1 minute, which are those of ECS")
         check_flags(container_insights=container_insights)
         self._cluster_name, self._service_name = _cluster_name(service), service.service_name
@@ -129,7 +139,7 @@ class ServiceMetrics:
         if self._container_insights:
             return with_options(self._task_count(cloudwatch.Stats.MAXIMUM), options)
         period = given_options(options).get("period")
-        if period is not None and period.to_milliseconds() != _MINUTE.to_milliseconds():
+        if period is not None and period.to_milliseconds() != MINUTE.to_milliseconds():
             return self.average_running_tasks(**options)
         return with_options(self._reports(), options)
 
@@ -147,7 +157,7 @@ class ServiceMetrics:
             InvalidArgumentError: there is no load balancer.
         """
         metrics = self._of_load_balancer("request_count")
-        return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE), options)
+        return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=MINUTE), options)
 
     def requests_per_minute(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Requests per minute that the load balancer received, for a graph: the same at every period.
@@ -167,7 +177,7 @@ class ServiceMetrics:
         used = cloudwatch.MathExpression(
             expression="per_minute / tasks",
             using_metrics={"per_minute": self.requests_per_minute(), "tasks": self.average_running_tasks()},
-            period=_MINUTE,
+            period=MINUTE,
             label="requests a task",
         )
         return with_expression_options(used, options)
@@ -186,7 +196,7 @@ class ServiceMetrics:
         cost = cloudwatch.MathExpression(
             expression=f"tasks * {task_hour:.6g}",
             using_metrics={"tasks": self.average_running_tasks()},
-            period=_MINUTE,
+            period=MINUTE,
             label="cost an hour",
         )
         return with_expression_options(cost, options)
@@ -203,7 +213,7 @@ class ServiceMetrics:
         """
         check_percent("percentile", percentile, at_least=1, token=False)
         time = self._of_load_balancer("response_time").target_response_time(
-            statistic=cloudwatch.Stats.percentile(percentile), period=_MINUTE
+            statistic=cloudwatch.Stats.percentile(percentile), period=MINUTE
         )
         return with_options(time, options)
 
@@ -222,11 +232,11 @@ class ServiceMetrics:
         share = cloudwatch.MathExpression(
             expression=f"100 * {errors} / IF({errors} > {requests}, {errors}, IF({requests} > 0, {requests}, 1))",
             using_metrics={
-                "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=_MINUTE),
-                "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
-                "balancer": metrics.http_code_elb(by_load_balancer, statistic=cloudwatch.Stats.SUM, period=_MINUTE),
+                "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=MINUTE),
+                "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=MINUTE),
+                "balancer": metrics.http_code_elb(by_load_balancer, statistic=cloudwatch.Stats.SUM, period=MINUTE),
             },
-            period=_MINUTE,
+            period=MINUTE,
             label="5xx, %",
         )
         return with_expression_options(share, options)
@@ -248,7 +258,7 @@ class ServiceMetrics:
                 "one whose load balancer is known",
                 "import it with load_balancer_arns",
             ) from None
-        hosts = metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE)
+        hosts = metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=MINUTE)
         if self._alternate_target_group is None:
             return with_options(hosts, options)
         others = self._alternate_target_group.metrics
@@ -256,9 +266,9 @@ class ServiceMetrics:
             expression="FILL(one, 0) + FILL(other, 0)",
             using_metrics={
                 "one": hosts,
-                "other": others.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=_MINUTE),
+                "other": others.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=MINUTE),
             },
-            period=_MINUTE,
+            period=MINUTE,
             label="unhealthy hosts",
         )
         return with_options(both, options)
@@ -275,7 +285,7 @@ class ServiceMetrics:
         return cloudwatch.MathExpression(
             expression=f"reports / {reports_a_task:g}",
             using_metrics={"reports": reports},
-            period=_MINUTE,
+            period=MINUTE,
             label="tasks",
         )
 
@@ -290,7 +300,7 @@ class ServiceMetrics:
             metric_name=name,
             dimensions_map=self._dimensions,
             statistic=statistic,
-            period=_MINUTE,
+            period=MINUTE,
         )
 
 

@@ -13,7 +13,7 @@ from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import Construct, IValidation
 
 from .._checks import check_duration, check_kind, check_number, check_sequence, known_milliseconds, plain, refusal
-from .._construct_tree import path_of, stack_of
+from .._construct_tree import note_stack, path_of, stack_of
 from .._number_token import is_token
 from .._readable_help import CallSignature, readable
 from ..errors import InvalidArgumentError
@@ -23,6 +23,7 @@ from ._service_parts import AnyService, ServiceParts
 from .cpu_step import CpuStep
 from .metric_step import MetricStep
 from .scaled_fargate_service import ScaledFargateService
+from .service_metrics import MINUTE
 from .service_scaling import SpikeBand, SpikePolicy, declare_spike, publish_scaling, tracked_percent
 from .task_count import check_above_target
 
@@ -93,13 +94,16 @@ class SpikeScaling(Construct):
         cooldown: Duration = DEFAULT_COOLDOWN,
     ) -> None:
         super().__init__(scope, id)
+        note_stack(scope, self)
         parts = ServiceParts.of(self, service, scalable_target=scalable_target)
         metrics, scalable_target = parts.metrics, parts.required_scalable_target()
         self._steps = checked_steps(steps, metric)
         check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         watched = metric or metrics.cpu_maximum()
-        seconds = _checked_period(
-            watched, period, resolution=_resolution_seconds(metric) if metric else _seconds(metrics.cpu_resolution)
+        seconds = (
+            _checked_period(watched, period or metric.period, resolution=_resolution_seconds(metric))
+            if metric
+            else _checked_period(watched, period or MINUTE, resolution=_seconds(metrics.cpu_resolution))
         )
 
         first = self._steps[0].threshold
@@ -232,9 +236,9 @@ def _resolution_seconds(metric: cloudwatch.Metric) -> float:
     return 60 if metric.namespace.startswith("AWS/") else 10
 
 
-def _checked_period(metric: cloudwatch.Metric, period: Duration | None, *, resolution: float) -> float:
-    """The period in seconds: the one given, or that of `metric`."""
-    seconds = _seconds(period or metric.period)
+def _checked_period(metric: cloudwatch.Metric, period: Duration, *, resolution: float) -> float:
+    """The period in seconds; refused where `metric` is not published that often."""
+    seconds = _seconds(period)
     short = [second for second in (10, 20, 30) if second >= resolution]
     if not is_token(seconds) and seconds not in short and (seconds == 0 or seconds % 60 != 0):
         raise refusal(

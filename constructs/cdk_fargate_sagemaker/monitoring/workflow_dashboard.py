@@ -10,6 +10,7 @@ from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
 from .._checks import check_kind
 from .._console import console_url
+from .._construct_tree import resources_below
 from .._readable_help import CallSignature
 from ..sagemaker.release._endpoint_end import EndpointEnd
 from ._board import board
@@ -162,10 +163,10 @@ def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
 def _function_errors(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
     # The function that deletes the endpoint is left out: it runs only when the stack is deleted, with this dashboard.
     functions = [
-        child
-        for child in workflow.node.find_all()
-        if isinstance(child, lambda_.Function)
-        and not any(isinstance(scope, EndpointEnd) for scope in child.node.scopes)
+        function
+        for resource in resources_below(workflow, lambda_.CfnFunction)
+        if isinstance(function := resource.node.scope, lambda_.Function)
+        and not any(isinstance(scope, EndpointEnd) for scope in function.node.scopes)
     ]
     # Stages are bound from the last to the first. They run from the first to the last, and are listed in that order.
     labels = [function.node.scope.node.id if function.node.scope else None for function in functions]

@@ -17,6 +17,7 @@ from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._checks import check_interface, check_sequence, plain, refusal
+from .._construct_tree import resources_below
 from ..errors import InvalidArgumentError
 from .tuner_settings import check_ceiling
 
@@ -27,9 +28,7 @@ def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscal
     """The only policy that tracks the average CPU, and its declared target."""
     stack = Stack.of(scalable_target)
     found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
-    for construct in scalable_target.node.find_all():
-        if not isinstance(construct, applicationautoscaling.CfnScalingPolicy):
-            continue
+    for construct in resources_below(scalable_target, applicationautoscaling.CfnScalingPolicy):
         declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}
         metric = declared.get("predefinedMetricSpecification", {}).get("predefinedMetricType")
         if metric not in cpu_metric.TRACKED_NAMES:
