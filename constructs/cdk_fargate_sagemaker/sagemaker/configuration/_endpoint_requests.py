@@ -1,4 +1,4 @@
-"""An endpoint's settings in the words of the API: what the release workflow sends and what a template declares."""
+"""An endpoint's settings as requests of SageMaker's API: the release workflow sends them, a template declares them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Request = dict[str, object]
 
 SCALABLE_DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _POLICY_NAME = "invocations"
-# SageMaker takes no linear step of less than a tenth of the instances.
+# SageMaker refuses a linear step of less than a tenth of the instances.
 _MOST_LINEAR_STEPS = 10
 
 
@@ -28,10 +28,11 @@ def endpoint_config_request(
 ) -> Request:
     """Returns the request of `createEndpointConfig`.
 
-    `model_name` is what a variant serves that names no model of its own.
+    A variant without a model of its own serves `model_name`.
 
-    SageMaker encrypts the volumes of all variants with one key, and refuses it where an instance brings its own disks:
-    it is left out then, and the hardware of those instances encrypts them.
+    SageMaker encrypts the volumes of all variants with one key. The request has no key if a variant is serverless or
+    has an instance type with local disks: SageMaker refuses a key for these types, and their hardware encrypts the
+    disks.
     """
     return {
         "EndpointConfigName": name,
@@ -42,7 +43,7 @@ def endpoint_config_request(
 def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name: str, volume_key_id: str) -> Request:
     """Returns an endpoint configuration without its name, as a template declares it.
 
-    CloudFormation names what it replaces.
+    CloudFormation generates the name: each change replaces the configuration by one with another name.
     """
     request: Request = {
         "ProductionVariants": [
@@ -54,7 +55,7 @@ def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name
             _variant(
                 shadow.variant,
                 model_name=model_name,
-                # The share of the requests that is copied is the shadow's weight over the variant's.
+                # SageMaker copies this share of the requests: the shadow's weight divided by the variant's.
                 weight=configuration.variants[0].weight * shadow.percent / 100,
             )
         ]
@@ -66,15 +67,15 @@ def endpoint_config_settings(configuration: EndpointConfiguration, *, model_name
 
 
 def model_network_request(configuration: EndpointConfiguration) -> Request:
-    """Returns what of the network belongs to `createModel`: isolation, and the place in a VPC."""
+    """Returns the network settings for `createModel`: isolation, and the subnets and security groups of a VPC."""
     return {"EnableNetworkIsolation": configuration.network_isolation, **vpc_config(configuration.vpc)}
 
 
 def deployment_request(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Request:
-    """Returns the `DeploymentConfig` of `updateEndpoint`, but for the alarms: those are `RollbackAlarms`'.
+    """Returns the `DeploymentConfig` of `updateEndpoint` without the alarms, which `RollbackAlarms` adds.
 
     Raises:
-        InvalidArgumentError: a step that a variant's count of instances does not allow.
+        InvalidArgumentError: a step that a variant's instance count does not allow.
     """
     check_steps(shifting, configuration)
     routing: Request = {"Type": shifting.kind, "WaitIntervalInSeconds": shifting.wait.to_seconds()}
@@ -94,10 +95,10 @@ def deployment_request(shifting: TrafficShifting, configuration: EndpointConfigu
 
 
 def retention_request(configuration: EndpointConfiguration) -> Request:
-    """Returns what `updateEndpoint` keeps of the endpoint that serves: the counts of instances where scaling sets any.
+    """Returns the settings of `updateEndpoint` that keep the current instance counts; empty if no variant scales.
 
-    An update under load does not begin with the fewest then. The API keeps the counts of all variants or of none.
-    Weights and captures are the new configuration's.
+    Without them, an update under load would start with the counts of the configuration. The API keeps the counts of all
+    variants or of none. Weights and data capture come from the new configuration.
     """
     if not scaled_variants(configuration):
         return {}
@@ -110,7 +111,7 @@ def retention_request(configuration: EndpointConfiguration) -> Request:
 
 
 def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration) -> None:
-    """Refuses a step that a variant's count of instances does not allow.
+    """Refuses a step that a variant's instance count does not allow.
 
     Raises:
         InvalidArgumentError: see above.
@@ -148,10 +149,10 @@ def check_steps(shifting: TrafficShifting, configuration: EndpointConfiguration)
 
 
 def longest_waits(shifting: TrafficShifting, configuration: EndpointConfiguration) -> Duration | None:
-    """Returns the time that a deployment waits at most: between its steps, and for `bake` after the last.
+    """Returns the maximum time that a deployment waits: between its steps, and for `bake` after the last.
 
-    Of linear steps that count instances there are as many as the variants need, however far they have scaled out. None
-    where a time is known at deployment only.
+    If `instances` sets the size of linear steps, their number is that of the variants at their maximum instance counts.
+    None if a time is known only at deployment.
     """
     waits = shifting.waits
     if waits is None or shifting.kind != "LINEAR" or shifting.instances is None:
@@ -168,14 +169,14 @@ def _most_steps(instances: int, variant: EndpointVariant) -> int:
 
 
 def scaled_variants(configuration: EndpointConfiguration) -> Sequence[tuple[EndpointVariant, EndpointScaling]]:
-    """Returns the variants that follow their load, each with how."""
+    """Returns the variants that scale, each with its scaling."""
     return [(variant, variant.scaling) for variant in configuration.variants if variant.scaling is not None]
 
 
 def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
-    """Returns what names a variant to Application Auto Scaling.
+    """Returns the fields that identify a variant in Application Auto Scaling.
 
-    It is the request of `deregisterScalableTarget`, and a part of others.
+    They are the request of `deregisterScalableTarget`, and part of other requests.
     """
     return {
         "ServiceNamespace": "sagemaker",
@@ -185,7 +186,7 @@ def scalable_target(endpoint_name: str, variant: EndpointVariant) -> Request:
 
 
 def register_scalable_target_request(endpoint_name: str, variant: EndpointVariant, scaling: EndpointScaling) -> Request:
-    """Returns the request of `registerScalableTarget`, which is for an endpoint that is in service."""
+    """Returns the request of `registerScalableTarget`. The endpoint must be in service."""
     return {
         **scalable_target(endpoint_name, variant),
         "MinCapacity": scaling.min_instances,
@@ -194,7 +195,7 @@ def register_scalable_target_request(endpoint_name: str, variant: EndpointVarian
 
 
 def scaling_policy_request(endpoint_name: str, variant: EndpointVariant, scaling: EndpointScaling) -> Request:
-    """Returns the request of `putScalingPolicy`, for a variant that is registered."""
+    """Returns the request of `putScalingPolicy`. The variant must be registered."""
     return {
         **scalable_target(endpoint_name, variant),
         "PolicyName": _POLICY_NAME,
@@ -239,7 +240,7 @@ def _data_capture(capture: DataCapture) -> Mapping[str, object]:
         "InitialSamplingPercentage": capture.percent,
         "DestinationS3Uri": f"s3://{capture.bucket.bucket_name}/{capture.prefix}",
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        # JSON is written as it is; what has no type here is written in base64.
+        # JSON is stored unchanged. Bodies of content types that are not listed here are stored in base64.
         "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
     }
     if capture.encryption_key is not None:

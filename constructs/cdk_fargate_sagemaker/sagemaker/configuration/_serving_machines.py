@@ -6,16 +6,17 @@ from typing import Any
 from ..machines._instance_memory import InstanceSize, instance_size
 from .endpoint_configuration import EndpointConfiguration
 
-# As container/inference has it: more threads hardly speed up one prediction, more workers hold a model each.
+# The limits of container/inference/serve.py: more threads hardly speed up one prediction, and each worker has its own
+# copy of the model.
 _MOST_THREADS_A_PREDICTION = 8
 _MOST_WORKERS = 8
 _SERVERLESS_VCPUS = 2
 
 
 def serving_machines(configuration: EndpointConfiguration, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """`name`, memory in `mib` and `workers` of each machine that the released model gets.
+    """Returns `name`, memory in `mib` and `workers` of each machine type that serves the released model.
 
-    A type whose memory is not known here is left out: nothing is known of it.
+    Types that `instance_size` does not know are left out.
     """
     machines = []
     for variant in configuration.all_variants:

@@ -1,4 +1,4 @@
-"""Requests and answers that are kept."""
+"""Data capture: the stored requests and answers of an endpoint."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from ..._checks import check_kind, check_number, refusal
 from ..._interfaces import AnyKey, check_bucket, check_key
 
-# So that with the bucket's name and "s3://" the destination stays within SageMaker's 512 characters.
+# With "s3://" and the bucket's name, the destination stays within SageMaker's limit of 512 characters.
 _LONGEST_PREFIX = 440
 
 
@@ -19,13 +19,14 @@ class DataCapture:
     SageMaker adds endpoint, variant and hour: `captures/<endpoint>/<variant>/2026/11/23/18/….jsonl`.
 
     Args:
-        bucket: where they are stored. They contain what clients sent: the bucket's owner decides who may read it and
-            how long it is kept. The owner of a key of another account must allow this account; the app warns with the
-            statement to add.
-        percent: of the requests, a whole number, 1 to 100. Default: 10.
-        prefix: ends with a slash and begins with none. Default: `captures/`.
-        encryption_key: encrypts them. The owner of a key of another account must allow this account; the app warns with
-            the statement to add. Default: the bucket's key; without one, as the bucket encrypts.
+        bucket: stores the captured data. These contain what clients sent: the bucket's owner decides who may read them
+            and how long they are kept. The owner of a key of another account must allow this account; the app warns
+            with the statement to add.
+        percent: percentage of the requests, a whole number, 1 to 100. Default: 10.
+        prefix: ends with a slash and does not begin with one. Default: `captures/`.
+        encryption_key: encrypts the captured data. The owner of a key of another account must allow this account; the
+            app warns with the statement to add. Default: the bucket's key; without one, the bucket's default
+            encryption.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse.

@@ -14,18 +14,18 @@ _MOST_VARIANTS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointConfiguration:
-    """What an endpoint runs, whatever model is released to it.
+    """The settings of an endpoint that stay the same when another model is released to it.
 
     Args:
         variants: the variants that answer requests, 1 to 10 of them. Default: one `ml.m5.large` named `primary`.
-        shadow: gets a copy of the requests, beside exactly one variant. Default: no shadow.
-        data_capture: keeps requests and answers. Default: none are kept.
-        vpc: where the containers are. Default: in SageMaker's own network.
+        shadow: gets a copy of the requests; requires exactly one variant. Default: no shadow.
+        data_capture: stores requests and answers. Default: none are stored.
+        vpc: the subnets and security groups of the containers. Default: SageMaker's own network.
         network_isolation: containers have no network access, not even to AWS. Default: on; off with serverless
-            variants, for which SageMaker has no isolation.
+            variants, for which SageMaker does not support it.
 
     Raises:
-        InvalidArgumentError: parts that SageMaker does not take together.
+        InvalidArgumentError: settings that SageMaker does not accept together.
 
     Example:
         ```python
@@ -71,7 +71,7 @@ class EndpointConfiguration:
 
     @property
     def all_variants(self) -> tuple[EndpointVariant, ...]:
-        """The variants, and the shadow's after them."""
+        """The production variants, followed by the shadow's variant."""
         return (*self.variants, *((self.shadow.variant,) if self.shadow else ()))
 
     def _check_shadowed(self, shadow: ShadowVariant) -> None:
@@ -79,7 +79,7 @@ class EndpointConfiguration:
             raise refusal(
                 "shadow", shadow, f"none beside {len(self.variants)} variants", "SageMaker takes it beside one"
             )
-        # The shadow's weight is computed from it.
+        # The shadow's weight is computed from this weight.
         check_number("weight", self.variants[0].weight, token=False, remedy="the shadow's share is one of it")
 
     def _check_serverless(self) -> None:

@@ -1,4 +1,4 @@
-"""How the instances of a variant follow its load."""
+"""The scaling of a variant's instances with its load."""
 
 from dataclasses import dataclass
 
@@ -16,17 +16,17 @@ class EndpointScaling:
     """Keeps the requests per minute and instance near `invocations_per_instance`.
 
     A release keeps the instance counts that scaling has reached. SageMaker keeps the counts of all variants of an
-    endpoint or of none: beside a variant that scales, a changed `count` of a variant that does not takes effect only
-    when its name changes.
+    endpoint or of none. If one of them scales, a changed `count` of a variant without scaling takes effect only when
+    its name changes.
 
     Args:
-        min_instances: how many instances there are at least, 1 or more. Default: 1.
-        max_instances: how many instances there are at most, at least `min_instances`.
-        invocations_per_instance: requests per minute, above 0. Find out by a load test how many an instance can answer,
-            and set fewer: a new instance takes minutes to be in service.
-        scale_out_cooldown: how long the next scale-out waits after one, unless it needs more instances. Default: 5
-            minutes.
-        scale_in_cooldown: how long the next scale-in waits. Default: 5 minutes.
+        min_instances: minimum number of instances, 1 or more. Default: 1.
+        max_instances: maximum number of instances, at least `min_instances`.
+        invocations_per_instance: requests per minute, above 0. Measure with a load test how many an instance can
+            answer, and set fewer: a new instance takes minutes to be in service.
+        scale_out_cooldown: time after a scale-out during which the added instances count toward the next one. Default:
+            5 minutes.
+        scale_in_cooldown: time after a scale-in before the next one. Default: 5 minutes.
 
     Raises:
         InvalidArgumentError: a value that Application Auto Scaling would refuse.

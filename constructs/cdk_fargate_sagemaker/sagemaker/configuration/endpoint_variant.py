@@ -25,25 +25,24 @@ _USUAL_INSTANCE_TYPE = "ml.m5.large"
 class EndpointVariant:
     """Serves a share of the requests: its `weight` divided by the sum of all variants' weights.
 
-    It runs on `count` instances of `instance_type`, or serverless; `instance_type` and `count` are None then. A variant
+    It runs on `count` instances of `instance_type`, or serverless: then `instance_type` and `count` are None. A variant
     keeps its name from release to release: SageMaker shifts traffic only between variants of the same name.
 
     Args:
         name: 1 to 63 letters, digits and inner hyphens. Default: `primary`.
-        instance_type: `ml.m5.large`; `m5.large` means the same. Default: `ml.m5.large`.
-        count: how many instances a release starts with, at least 1. Default: what `scaling` keeps at least; without
-            scaling 1.
-        serverless: capacity that SageMaker manages. Default: none, and instances serve.
+        instance_type: such as `ml.m5.large`; `m5.large` means the same. Default: `ml.m5.large`.
+        count: number of instances that a release starts with, at least 1. Default: the `min_instances` of `scaling`;
+            without scaling 1.
+        serverless: capacity that SageMaker manages. Default: none, the variant runs on instances.
         weight: 0 or more. Default: 1.
         scaling: scales the count with the load. Default: none, the count is fixed.
-        volume_gib: disk of an instance, where the type has none of its own, 1 to 512 GiB. Default: what SageMaker
-            gives.
+        volume_gib: volume of an instance whose type has no local disks, 1 to 512 GiB. Default: SageMaker's.
         startup_timeout: how long a container may take until it answers its health check, 1 minute to 1 hour.
             Default: SageMaker's.
-        inference_ami: SageMaker's machine image, as `al2-ami-sagemaker-inference-gpu-3-1`, which comes with a driver
-            of the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn, ml.g5, ml.p4d and ml.p4de, too old
-            for CUDA 12: those get `al2-ami-sagemaker-inference-gpu-3-1`, with the driver 550.
-        model_name: an existing model, as for a comparison. Default: the one that is released.
+        inference_ami: SageMaker's machine image with its GPU driver, such as `al2-ami-sagemaker-inference-gpu-3-1`.
+            Default: SageMaker's, except on ml.g4dn, ml.g5, ml.p4d and ml.p4de. SageMaker's driver 470 for these types
+            is too old for CUDA 12: they get `al2-ami-sagemaker-inference-gpu-3-1` with driver 550.
+        model_name: an existing model, for example for a comparison. Default: the released model.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse, or values that exclude each other.
@@ -77,7 +76,7 @@ class EndpointVariant:
 
     @property
     def has_gpu(self) -> bool:
-        """Whether its instances have GPUs, for an image for GPUs; False where the type is known at deployment only."""
+        """Whether its instances have GPUs; False if the instance type is known only at deployment."""
         return self.instance_type is not None and has_gpu(self.instance_type)
 
     def _check_serverless(self) -> None:

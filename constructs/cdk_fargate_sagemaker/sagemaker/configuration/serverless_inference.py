@@ -1,4 +1,4 @@
-"""Serving without instances."""
+"""Serverless inference: serving without instances."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ _MOST_CONCURRENT = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerlessInference:
-    """Serves on capacity that SageMaker scales by itself, down to none.
+    """Serves on capacity that SageMaker scales by itself, down to zero.
 
     A request that finds no container waits for one to start.
 
     Args:
-        memory_mib: 1024, 2048, 3072, 4096, 5120 or 6144; CPU comes in proportion, a GPU never. Default: 2048.
-        max_concurrency: how many requests are answered at once, 1 to 200; the next is throttled. Default: 10.
-        provisioned_concurrency: how many containers are kept warm and billed by the hour, at most `max_concurrency`.
-            Default: none.
+        memory_mib: 1024, 2048, 3072, 4096, 5120 or 6144. CPU is in proportion; there are no GPUs. Default: 2048.
+        max_concurrency: number of requests that are answered at the same time, 1 to 200; further ones are throttled.
+            Default: 10.
+        provisioned_concurrency: number of containers that are kept warm and billed all the time, at most
+            `max_concurrency`. Default: none.
 
     Raises:
         InvalidArgumentError: a value that SageMaker would refuse.

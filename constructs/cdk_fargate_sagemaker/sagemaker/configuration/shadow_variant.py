@@ -1,4 +1,4 @@
-"""A shadow variant: it gets a copy of the requests, and its answers go to no client."""
+"""A shadow variant: it gets a copy of the requests, and no client gets its answers."""
 
 from dataclasses import dataclass, field
 
@@ -8,15 +8,15 @@ from .endpoint_variant import EndpointVariant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowVariant:
-    """Gets a copy of `percent` of the requests; its answers go to metrics and captured data, to no client.
+    """Gets a copy of `percent` of the requests; its answers go to metrics and captured data, not to clients.
 
     Args:
-        percent: of the requests, above 0, at most 100.
-        variant: the variant that it runs, as other instances (`instance_type`) or another model (`model_name`). Its
-            weight is ignored. Default: one `ml.m5.large` named `shadow` with the model that is released.
+        percent: percentage of the requests, above 0, at most 100.
+        variant: the variant that gets the copies, for example with another `instance_type` or another `model_name`. Its
+            weight is ignored. Default: one `ml.m5.large` named `shadow` with the released model.
 
     Raises:
-        InvalidArgumentError: a percentage that cannot be or is known at deployment only, or a variant that is
+        InvalidArgumentError: a percentage that is out of range or known only at deployment, or a variant that is
             serverless or scaled.
 
     Example:
@@ -31,7 +31,7 @@ class ShadowVariant:
     variant: EndpointVariant = field(default_factory=lambda: EndpointVariant(name="shadow"))
 
     def __post_init__(self) -> None:
-        # The shadow's weight is computed from it.
+        # The shadow's weight is computed from this percentage.
         check_number("percent", self.percent, above=0, at_most=100, token=False)
         check_kind("variant", self.variant, EndpointVariant)
         if self.variant.serverless is not None:

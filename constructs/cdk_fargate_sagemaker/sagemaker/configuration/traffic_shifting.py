@@ -1,4 +1,4 @@
-"""How traffic shifts from the model that serves to the one that is released."""
+"""How traffic shifts from the current model to the released one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,10 +36,10 @@ class TrafficShifting:
     Args:
         kind: `ALL_AT_ONCE`, `CANARY` or `LINEAR`. Default: `ALL_AT_ONCE`.
         percent: percentage of the instances that traffic shifts to in the first step (canary, 1 to 50) or in each step
-            (linear, 10 to 50), a whole number. Default: given by `instances`.
-        instances: how many instances traffic shifts to in the first step (canary) or in each step (linear), at most
-            half of them. Default: given by `percent`.
-        wait: the time from a step to the next, at most 1 hour. Default: none, which is for all at once.
+            (linear, 10 to 50), a whole number. Default: none, if `instances` is given.
+        instances: number of instances that traffic shifts to in the first step (canary) or in each step (linear), at
+            most half of them. Default: none, if `percent` is given.
+        wait: time from one step to the next, at most 1 hour. Default: zero, for all at once.
         bake: how long the old instances stay after the last step, at most 1 hour. Default: 10 minutes.
         rollback_alarms: each of them rolls the deployment back, at most ten. Default: none; `roll_back_on(alarms)` of
             the endpoint or the workflow adds some.
@@ -104,8 +104,10 @@ class TrafficShifting:
         """Shifts a small share of the traffic to the new instances first, and the rest after `wait`.
 
         Args:
-            percent: of the instances, a whole number, 1 to 50. Default: given by `instances`.
-            instances: how many, at most half of them. Default: given by `percent`.
+            percent: percentage of the instances in the first step, a whole number, 1 to 50. Default: none, if
+                `instances` is given.
+            instances: number of instances in the first step, at most half of them. Default: none, if `percent` is
+                given.
             wait: how long the small share is observed, at most 1 hour. Default: 5 minutes.
             bake: how long the old instances stay afterwards, at most 1 hour. Default: 10 minutes.
             rollback_alarms: each of them rolls the deployment back. Default: none.
@@ -138,9 +140,10 @@ class TrafficShifting:
         """Shifts the traffic to the new instances in equal steps.
 
         Args:
-            percent: of the instances in each step, a whole number, 10 to 50. Default: given by `instances`.
-            instances: how many in each step, at most half of them. Default: given by `percent`.
-            wait: the time from a step to the next, at most 1 hour. Default: 5 minutes.
+            percent: percentage of the instances in each step, a whole number, 10 to 50. Default: none, if `instances`
+                is given.
+            instances: number of instances in each step, at most half of them. Default: none, if `percent` is given.
+            wait: time from one step to the next, at most 1 hour. Default: 5 minutes.
             bake: how long the old instances stay after the last step, at most 1 hour. Default: 10 minutes.
             rollback_alarms: each of them rolls the deployment back. Default: none.
             max_duration: time limit of a deployment, after which it fails. Default: SageMaker's.
@@ -175,7 +178,7 @@ class TrafficShifting:
     def waits(self) -> Duration | None:
         """The minimum time that a deployment waits: between its steps, and for `bake` after the last.
 
-        None where that is known at deployment only.
+        None if it is known only at deployment.
         """
         if self.kind == "ALL_AT_ONCE":
             return None if self.bake.is_unresolved() else self.bake
@@ -218,12 +221,12 @@ class TrafficShifting:
 
 
 def checked_alarms(name: str, alarms: object) -> tuple[cloudwatch.IAlarm, ...]:
-    """`alarms` as SageMaker takes them for an update.
+    """Returns `alarms` as a tuple that SageMaker accepts for an update.
 
     Raises:
-        InvalidArgumentError: one alarm in place of a list, something that is no alarm, or more than ten.
+        InvalidArgumentError: one alarm instead of a list, a value that is not an alarm, or more than ten alarms.
     """
-    # EndpointAlarms, which are made of the endpoint and cannot be named here: they are of the package above.
+    # EndpointAlarms, most likely. This module cannot import the class: `monitoring` imports `sagemaker`.
     if hasattr(alarms, "node") and not hasattr(alarms, "alarm_arn"):
         raise refusal(name, alarms, "a list of alarms", "call roll_back_on(…) of the endpoint or the workflow with it")
     listed = check_sequence(name, alarms, "a list of alarms")
@@ -234,7 +237,7 @@ def checked_alarms(name: str, alarms: object) -> tuple[cloudwatch.IAlarm, ...]:
 
 
 def check_number_of_alarms(name: str, number: int) -> None:
-    """Refuses more alarms than an update takes.
+    """Refuses more alarms than SageMaker accepts for an update.
 
     Raises:
         InvalidArgumentError: see above.
