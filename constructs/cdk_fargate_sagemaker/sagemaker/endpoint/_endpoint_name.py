@@ -6,14 +6,14 @@ from constructs import Construct
 from ..._checks import check_kind, refusal
 
 _CLAIM = "cdk-fargate-sagemaker:endpoint-name"
-# SageMaker's ARNs are in lower case, so a policy that names one matches a name in lower case alone.
+# SageMaker writes names in ARNs in lower case, so a policy matches only a name in lower case.
 _FORM = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 LONGEST_NAME = 63
-"""What SageMaker allows a name of an endpoint, a configuration, a model or a job."""
+"""SageMaker's limit for the names of endpoints, configurations, models and jobs, in characters."""
 
 
 def check_endpoint_name(endpoint_name: str, *, longest: int = LONGEST_NAME) -> None:
-    """Refuses a name that policies cannot name.
+    """Refuses a name that SageMaker does not allow or that policies do not match.
 
     Raises:
         InvalidArgumentError: see above.
@@ -28,13 +28,13 @@ def check_endpoint_name(endpoint_name: str, *, longest: int = LONGEST_NAME) -> N
 
 
 def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
-    """Makes `owner` the one construct of the app that releases to the endpoint of this name.
+    """Makes `owner` the only construct in the app that releases to the endpoint with this name.
 
-    Endpoints of different accounts or regions may have one name. Of stacks that name no account or region it is not
-    known where they go: those of one stage go to the same, and of those of others it is taken that they do not.
+    Endpoints in different accounts or regions may have the same name. Without a fixed account or region, stacks of the
+    same stage are assumed to share them, and stacks of different stages are assumed not to.
 
     Raises:
-        InvalidArgumentError: another construct has it.
+        InvalidArgumentError: another construct releases to this name.
     """
     if Token.is_unresolved(endpoint_name):
         return
@@ -43,7 +43,7 @@ def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
     if stage is not None and any(Token.is_unresolved(part) for part in where):
         where.append(stage.node.path)
     claim = " ".join([endpoint_name, *where])
-    # The root's metadata is in no output.
+    # The root's metadata appears in no template or other output.
     root = owner.node.root.node
     for entry in root.metadata:
         if entry.type == _CLAIM and entry.data[0] == claim:

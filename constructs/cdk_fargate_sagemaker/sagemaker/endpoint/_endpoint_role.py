@@ -1,4 +1,4 @@
-"""The role that an endpoint's containers, and SageMaker on their behalf, act under."""
+"""The role that an endpoint's containers use, and SageMaker on their behalf."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -40,10 +40,9 @@ def endpoint_role(
     traffic_shifting: TrafficShifting,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """Makes a role that may do what an endpoint of this configuration does.
+    """Creates a role with the permissions that an endpoint of this configuration needs.
 
-    Its image and its model are for the caller to grant: `ModelImage.bind(…, puller=role)`, and reading where the model
-    lies.
+    The caller grants access to the image, with `ModelImage.bind(…, puller=role)`, and to the model's archive.
     """
     role = iam.Role(
         scope,
@@ -56,10 +55,10 @@ def endpoint_role(
     acknowledge_inline_policy(role)
     allow_logs(role, f"Endpoints/{endpoint_name}", "*")
     allow_metrics(role)
-    # A transform job acts as this role too.
+    # A transform job uses this role too.
     allow_volumes(role, volume_key)
     if traffic_shifting.rollback_alarms:
-        # SageMaker looks at them as the role of the model.
+        # SageMaker describes the alarms with the model's role.
         allow(role, ["cloudwatch:DescribeAlarms"], *(alarm.alarm_arn for alarm in traffic_shifting.rollback_alarms))
     if configuration.data_capture is not None:
         _allow_data_capture(role, configuration.data_capture)
@@ -78,12 +77,12 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
     bucket = capture.bucket
     open_to_account(bucket, bucket.bucket_arn, role, ["s3:PutObject"], bucket.arn_for_objects(f"{capture.prefix}*"))
     if capture.encryption_key is not None:
-        # Decrypt is for objects of several parts.
+        # Multipart uploads need Decrypt.
         allow_key(role, capture.encryption_key, ENVELOPE_KEY_USE)
 
 
 def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
-    """Allows what SageMaker asks of a role whose containers are in a VPC."""
+    """Allows what SageMaker requires of a role whose containers are in a VPC."""
     stack = Stack.of(role)
     allow(
         role,
@@ -96,5 +95,5 @@ def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
         ),
         wildcard_reason="A network interface gets its id when it is created.",
     )
-    # Acknowledged with the metrics: one finding names every action on all resources.
+    # `allow_metrics` acknowledges this wildcard too: cdk-nag reports all actions on `*` in one finding.
     role.add_to_policy(iam.PolicyStatement(actions=list(_NETWORK_DESCRIPTIONS), resources=["*"]))

@@ -11,14 +11,14 @@ from ..._interfaces import checked_grantee
 
 @jsii.implements(sagemaker.IEndpoint)
 class ImportedEndpoint(Resource):
-    """Stands for an endpoint that another app made, or a person.
+    """Represents an endpoint that was created outside this app.
 
     Args:
         endpoint_arn: its ARN.
-        endpoint_name: its name. Default: as the ARN has it.
+        endpoint_name: its name. Default: the name in the ARN.
 
     Raises:
-        InvalidArgumentError: an ARN that is no endpoint's.
+        InvalidArgumentError: an ARN that is not an endpoint's.
     """
 
     def __init__(self, scope: Construct, id: str, *, endpoint_arn: str, endpoint_name: str | None = None) -> None:
@@ -47,14 +47,14 @@ class ImportedEndpoint(Resource):
 
     @property
     def endpoint_ref(self) -> EndpointReference:
-        """The endpoint as the CDK's L1 constructs take it."""
+        """The reference to the endpoint that the CDK's L1 constructs accept."""
         return EndpointReference(endpoint_arn=self._endpoint_arn)
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
         """Lets `grantee` invoke this endpoint, and no other.
 
         Args:
-            grantee: who is allowed.
+            grantee: the principal that may invoke it.
         """
         return invoke_grant(grantee, self._endpoint_arn)
 

@@ -12,7 +12,7 @@ from ..configuration.traffic_shifting import check_number_of_alarms
 
 
 class HasGuardrail(Protocol):
-    """Has alarms that roll an update back: `EndpointAlarms`."""
+    """A construct with alarms that roll an update back, such as `EndpointAlarms`."""
 
     @property
     def guardrail_alarms(self) -> Sequence[cloudwatch.IAlarm]:
@@ -20,11 +20,11 @@ class HasGuardrail(Protocol):
 
 
 class RollbackAlarms:
-    """Holds the alarms that take an update of one endpoint back: gathered while constructs are made, read at synthesis.
+    """Holds the alarms that roll an update of one endpoint back: constructs add them, and synthesis reads them.
 
     Args:
-        role: the model's, as which SageMaker looks at the alarms.
-        alarms: those that `role` may describe already.
+        role: the model's role, with which SageMaker describes the alarms.
+        alarms: the alarms that `role` may already describe.
     """
 
     def __init__(self, role: iam.Role, alarms: Sequence[cloudwatch.IAlarm]) -> None:
@@ -32,10 +32,10 @@ class RollbackAlarms:
         self._alarms = list(alarms)
 
     def add(self, alarms: Sequence[cloudwatch.IAlarm] | HasGuardrail) -> None:
-        """Adds those that are not there yet.
+        """Adds the alarms that were not added before.
 
         Raises:
-            InvalidArgumentError: something else than several alarms, or more than SageMaker takes.
+            InvalidArgumentError: neither `EndpointAlarms` nor a list of alarms, or more alarms than SageMaker accepts.
         """
         known = {alarm.alarm_arn for alarm in self._alarms}
         further = {alarm.alarm_arn: alarm for alarm in _listed(alarms) if alarm.alarm_arn not in known}
@@ -46,8 +46,9 @@ class RollbackAlarms:
         allow(self._role, ["cloudwatch:DescribeAlarms"], *further)
 
     def at_synthesis(self, form: Callable[[Any], Any] = lambda request: request) -> IResolvable:
-        """The `AutoRollbackConfiguration` of `updateEndpoint`, in the `form` that its place takes; nothing without
-        alarms.
+        """Returns the `AutoRollbackConfiguration` of `updateEndpoint`, converted by `form`.
+
+        Synthesis resolves it with all alarms, and omits it if there are none.
         """
         return Lazy.any(_Configuration(self._alarms, form))
 

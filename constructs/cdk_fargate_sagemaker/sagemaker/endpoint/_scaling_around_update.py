@@ -1,4 +1,4 @@
-"""An endpoint's scaling, for an endpoint that CloudFormation updates."""
+"""The scaling of an endpoint that CloudFormation updates."""
 
 from aws_cdk import CustomResource, Duration, Stack
 from aws_cdk import aws_kms as kms
@@ -13,10 +13,10 @@ from ._scaling_permissions import allow_scaling
 
 
 class ScalingAroundUpdate(Construct):
-    """Registers the variants once the endpoint is in service, and lifts that before an update changes their instances.
+    """Registers variants for scaling once the endpoint serves, and deregisters them before their instances change.
 
-    `AWS::ApplicationAutoScaling::ScalableTarget` cannot: CloudFormation takes a resource away after it has updated what
-    that depends on, and SageMaker refuses the update of a registered variant (aws/aws-cdk#29626).
+    `AWS::ApplicationAutoScaling::ScalableTarget` cannot do this: CloudFormation deletes a resource only after it has
+    updated the resources that it depends on, and SageMaker refuses to update a registered variant (aws/aws-cdk#29626).
     """
 
     def __init__(
@@ -39,7 +39,8 @@ class ScalingAroundUpdate(Construct):
             log_encryption_key=log_encryption_key,
         )
         allow_scaling(packaged.role, endpoint_name, configuration)
-        # The function looks at what the endpoint runs, and Application Auto Scaling looks at it as the function.
+        # The function reads what the endpoint runs, and Application Auto Scaling describes the endpoint with the
+        # function's role.
         allow(
             packaged.role,
             ["sagemaker:DescribeEndpoint"],
@@ -74,7 +75,7 @@ class ScalingAroundUpdate(Construct):
                 },
                 service_timeout=Duration.minutes(5),
             )
-            # Its policy too, without which the function can do nothing.
+            # The dependency includes the role's policy, without which the function can do nothing.
             resource.node.add_dependency(packaged)
             return resource
 

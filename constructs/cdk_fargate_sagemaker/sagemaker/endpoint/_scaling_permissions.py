@@ -9,7 +9,7 @@ _SERVICE_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 
 def allow_scaling(role: iam.Role, endpoint_name: str, configuration: EndpointConfiguration) -> None:
-    """Lets `role` register the endpoint's variants, where they scale, and take their scaling away."""
+    """Allows `role` to register and deregister the endpoint's variants that scale, and to set their policies."""
     if not scaled_variants(configuration):
         return
     stack = Stack.of(role)

@@ -1,5 +1,6 @@
-"""The heartbeat of a workflow that updates an endpoint: the workflow reports how the update ends, so the alarms need
-not.
+"""The heartbeat metric of a workflow that updates an endpoint.
+
+The endpoint's alarms do not notify during heartbeats, because the workflow reports the result of the update.
 """
 
 from aws_cdk import Duration
@@ -10,7 +11,7 @@ MARKS_METRIC = "EndpointUpdates"
 
 
 def update_mark(endpoint_name: str) -> cloudwatch.Metric:
-    """Marks a minute: one for each time that a workflow looked at an endpoint which it changes."""
+    """Heartbeats per minute: one each time that a workflow checks the endpoint that it is changing."""
     return cloudwatch.Metric(
         namespace=MARKS_NAMESPACE,
         metric_name=MARKS_METRIC,

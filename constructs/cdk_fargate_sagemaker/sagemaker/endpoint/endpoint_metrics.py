@@ -26,8 +26,8 @@ _MICROSECONDS_A_MILLISECOND = 1000
 class EndpointMetrics:
     """Makes the metrics of one endpoint, each over one minute unless an option says otherwise.
 
-    Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`, and those with a
-    statistic of their own `statistic` and `unit`.
+    Each takes the options of the CDK's metrics: `period`, `label`, `color`, `region`, `account`. Metrics with a
+    statistic also take `statistic` and `unit`.
 
     Requests and errors are sums over a minute, or over another `period`. CloudWatch draws a graph at the period that
     fits the time range, and a sum grows with it: `EndpointDashboard` divides sums by `PERIOD(…)`.
@@ -42,7 +42,7 @@ class EndpointMetrics:
         configuration: what the endpoint runs. Default: one variant named `primary`.
 
     Raises:
-        InvalidArgumentError: a name that is no text or empty, or something else than a configuration.
+        InvalidArgumentError: a name that is not text or is empty, or a `configuration` of another type.
     """
 
     def __init__(self, *, endpoint_name: str, configuration: EndpointConfiguration | None = None) -> None:
@@ -63,20 +63,20 @@ class EndpointMetrics:
         return self._configuration
 
     def invocations(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Requests that the endpoint took in."""
+        """Requests that the endpoint received."""
         return with_options(self._sum("invocations", "Invocations"), options)
 
     def invocations_per_instance(
         self, variant: EndpointVariant, **options: "Unpack[MetricOptions]"
     ) -> cloudwatch.Metric:
-        """Requests that an instance of the variant answered: what its scaling follows.
+        """Requests per instance of the variant. Its scaling tracks this metric.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_variant(variant, "InvocationsPerInstance", "Sum"), options)
 
@@ -103,33 +103,33 @@ class EndpointMetrics:
         return with_expression_options(self._percent("model errors, %", model_errors=self.model_errors()), options)
 
     def model_latency(self, percentile: float, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Milliseconds from the request's arrival at the container to its answer; of several variants the slowest.
+        """Milliseconds from the request's arrival at the container to its answer, for the slowest variant.
 
         Args:
             percentile: from 1 to 100.
-            options: those of the CDK's metrics; `statistic` takes the percentile's place.
+            options: those of the CDK's metrics; `statistic` replaces the percentile.
 
         Raises:
-            InvalidArgumentError: another percentile, or one that is known at deployment only.
+            InvalidArgumentError: a percentile that is out of range or known only at deployment.
         """
         return self._latency("ModelLatency", percentile, "model", options)
 
     def overhead_latency(self, percentile: float, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Milliseconds that SageMaker added to the container's; of several variants the slowest. With serverless
-        inference a cold start is in it.
+        """Milliseconds that SageMaker added to the container's, for the slowest variant. With serverless inference they
+        include a cold start.
 
         Args:
             percentile: from 1 to 100.
-            options: those of the CDK's metrics; `statistic` takes the percentile's place.
+            options: those of the CDK's metrics; `statistic` replaces the percentile.
 
         Raises:
-            InvalidArgumentError: another percentile, or one that is known at deployment only.
+            InvalidArgumentError: a percentile that is out of range or known only at deployment.
         """
         return self._latency("OverheadLatency", percentile, "overhead", options)
 
     def updates(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Checks per minute that a release or rollback workflow makes of the endpoint while it updates it; no value
-        while none does.
+        """Checks of the endpoint per minute by a release or rollback workflow that is updating it; no value at other
+        times.
         """
         return with_options(update_mark(self._endpoint_name), options)
 
@@ -137,47 +137,47 @@ class EndpointMetrics:
         """CPU of the variant's instances, percent of one core: four cores in full use are 400.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_instances(variant, "CPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
     def memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Memory that the containers use, percent of the instance's, or of a serverless container's.
+        """Memory that the containers use, percent of the memory of the instance, or of the serverless container.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_instances(variant, "MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
     def gpu(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """GPU of the variant's instances, percent of one GPU; no value where there is none.
+        """GPU of the variant's instances, percent of one GPU; no value without GPUs.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_instances(variant, "GPUUtilization", cloudwatch.Stats.AVERAGE), options)
 
     def gpu_memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
-        """Memory of the GPUs, percent of one GPU's; no value where there is none.
+        """Memory of the GPUs, percent of one GPU's; no value without GPUs.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_instances(variant, "GPUMemoryUtilization", cloudwatch.Stats.AVERAGE), options)
 
@@ -185,11 +185,11 @@ class EndpointMetrics:
         """Disk that the containers use, percent of the instance's.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             options: those of the CDK's metrics.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self.of_instances(variant, "DiskUtilization", cloudwatch.Stats.AVERAGE), options)
 
@@ -199,11 +199,11 @@ class EndpointMetrics:
         SageMaker has no such metric, but publishes 1 / instances for each request.
 
         Args:
-            variant: one of the configuration's that take requests.
+            variant: a variant of the configuration that takes requests, so not the shadow.
             options: those of the CDK's expressions.
 
         Raises:
-            InvalidArgumentError: another one.
+            InvalidArgumentError: another variant.
         """
         check_kind("variant", variant, EndpointVariant)
         if variant not in self._configuration.variants:
@@ -225,40 +225,40 @@ class EndpointMetrics:
     def of_variant(
         self, variant: EndpointVariant, name: str, statistic: str, **options: "Unpack[ExpressionOptions]"
     ) -> cloudwatch.Metric:
-        """A metric of a variant's requests, by SageMaker's name.
+        """A metric of a variant's requests, with the name that SageMaker gives it.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             name: SageMaker's name of the metric.
-            statistic: as CloudWatch writes it, as `Average` or `p99`.
+            statistic: in CloudWatch's notation, such as `Average` or `p99`.
             options: those of the CDK's metrics; `statistic` is given already.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self._metric(_REQUESTS, variant, name, statistic), options)
 
     def of_instances(
         self, variant: EndpointVariant, name: str, statistic: str, **options: "Unpack[ExpressionOptions]"
     ) -> cloudwatch.Metric:
-        """A metric of a variant's instances, by SageMaker's name.
+        """A metric of a variant's instances, with the name that SageMaker gives it.
 
         Args:
-            variant: one of the configuration's.
+            variant: a variant of the configuration.
             name: SageMaker's name of the metric.
-            statistic: as CloudWatch writes it, as `Average` or `p99`.
+            statistic: in CloudWatch's notation, such as `Average` or `p99`.
             options: those of the CDK's metrics; `statistic` is given already.
 
         Raises:
-            InvalidArgumentError: something else than a variant.
+            InvalidArgumentError: an argument that is not a variant.
         """
         return with_options(self._metric(_INSTANCES, variant, name, statistic), options)
 
-    # A graph refuses two metrics of one id, so that each id says what it is.
+    # A graph refuses two metrics with the same id, so each id contains the metric's name.
 
     def _latency(self, name: str, percentile: float, of: str, options: MetricOptions) -> cloudwatch.MathExpression:
         check_percent("percentile", percentile, at_least=1, token=False)
-        # Ids and the label say which statistic it is.
+        # The ids and the label contain the statistic.
         statistic = options.get("statistic") or cloudwatch.Stats.percentile(percentile)
         label = f"{of} {statistic}"
         id = _identifier(label)
@@ -283,7 +283,7 @@ class EndpointMetrics:
         return self._folded(id, name, cloudwatch.Stats.SUM, "SUM")
 
     def _folded(self, id: str, name: str, statistic: str, fold: str) -> AnyMetric:
-        """A metric of the only variant, or folded over those that there are."""
+        """The metric of the only variant, or the metrics of several variants combined by `fold`."""
         metrics = {
             f"{id}_{number}": self.of_variant(variant, name, statistic)
             for number, variant in enumerate(self._configuration.variants)

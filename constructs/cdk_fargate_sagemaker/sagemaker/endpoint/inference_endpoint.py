@@ -1,4 +1,4 @@
-"""A SageMaker endpoint that CloudFormation releases."""
+"""A SageMaker endpoint to which CloudFormation releases models."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
@@ -56,22 +56,22 @@ class InferenceEndpoint(Resource):
     metrics: `period`, `statistic`, `label`, `color`, `region`, `account`, `unit`; without them it is over one minute.
 
     Args:
-        image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
-        model_bucket: where the model lies. The owner of a key of another account must allow this account; the app warns
-            with the statement to add.
-        model_key: the model's archive in it, as `models/2026-11-23/model.tar.gz`. A release is a new key.
+        image: serves the model on port 8080, with `GET /ping` and `POST /invocations`.
+        model_bucket: the bucket of the model's archive. The owner of a key of another account must allow this account;
+            the app warns with the statement to add.
+        model_key: the key of the model's archive, such as `models/2026-11-23/model.tar.gz`. Each release has a new key.
         endpoint_name: the name that clients invoke: lower-case letters, digits and inner hyphens, at most 63
-            characters. Another name is another endpoint. Default: made of the construct's path.
+            characters. Another name creates another endpoint. Default: derived from the construct's path.
         environment: variables of the serving container. Default: none.
         configuration: what the endpoint runs. Default: one `ml.m5.large`.
         traffic_shifting: how traffic shifts in an update. Default: all at once, and the old instances stay for 10
             minutes.
-        encryption_key: encrypts volumes, and logs of a function that scaling takes. The owner of an imported key must
-            allow CloudWatch Logs to use it; the app warns with the statement to add. Default: a key is made.
+        encryption_key: encrypts volumes, and the logs of the function that scaling needs. The owner of an imported key
+            must allow CloudWatch Logs to use it; the app warns with the statement to add. Default: a key is created.
         removal_policy: what happens to that key when it leaves the stack. Default: it is kept.
 
     Raises:
-        InvalidArgumentError: an argument that cannot be, or a step of the shifting that the instances do not allow.
+        InvalidArgumentError: an invalid argument, or a traffic step that the instance counts do not allow.
 
     Example:
         ```python
@@ -121,7 +121,7 @@ class InferenceEndpoint(Resource):
         configuration = configuration or EndpointConfiguration()
         traffic_shifting = traffic_shifting or TrafficShifting.all_at_once()
         deployment = deployment_request(traffic_shifting, configuration)
-        # Known before deployment, so that alarms measure the endpoint and the endpoint names alarms, and no circle.
+        # Known before deployment: alarms refer to the endpoint, and the endpoint to alarms, without a dependency cycle.
         self._endpoint_name = (
             endpoint_name or Names.unique_resource_name(self, max_length=LONGEST_NAME, separator="-").lower()
         )
@@ -167,7 +167,7 @@ class InferenceEndpoint(Resource):
             ),
             **_props(model_network_request(configuration)),
         )
-        # SageMaker reads the model as the role when it makes it: the role's policy has to be there.
+        # SageMaker reads the archive with the role when it creates the model, so the role's policy must exist.
         self._cfn_model.node.add_dependency(self._role)
         self._cfn_endpoint_config = sagemaker.CfnEndpointConfig(
             self,
@@ -213,7 +213,7 @@ class InferenceEndpoint(Resource):
 
     @staticmethod
     def from_endpoint_arn(scope: Construct, id: str, endpoint_arn: str) -> sagemaker.IEndpoint:
-        """Imports an existing endpoint. Its metrics are those of `EndpointMetrics` with its name.
+        """Imports an existing endpoint. Its metrics come from `EndpointMetrics` with its name.
 
         Args:
             scope: where it is imported.
@@ -221,7 +221,7 @@ class InferenceEndpoint(Resource):
             endpoint_arn: its ARN, which may be of another account or region.
 
         Raises:
-            InvalidArgumentError: an ARN that is no endpoint's.
+            InvalidArgumentError: an ARN that is not an endpoint's.
         """
         return ImportedEndpoint(scope, id, endpoint_arn=endpoint_arn)
 
@@ -235,7 +235,7 @@ class InferenceEndpoint(Resource):
             endpoint_name: its name.
 
         Raises:
-            InvalidArgumentError: a name that cannot be.
+            InvalidArgumentError: an invalid name.
         """
         check_endpoint_name(endpoint_name)
         arn = Stack.of(scope).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
@@ -253,7 +253,7 @@ class InferenceEndpoint(Resource):
 
     @property
     def endpoint_ref(self) -> EndpointReference:
-        """The endpoint as the CDK's L1 constructs take it."""
+        """The reference to the endpoint that the CDK's L1 constructs accept."""
         return EndpointReference(endpoint_arn=self._endpoint_arn)
 
     @property
@@ -292,11 +292,11 @@ class InferenceEndpoint(Resource):
         Call it after you created the alarms from this endpoint: they are read at synthesis.
 
         Args:
-            alarms: `EndpointAlarms`, whose `guardrail_alarms` are taken, or a list of alarms. Alarms that were added
+            alarms: `EndpointAlarms`, whose `guardrail_alarms` are added, or a list of alarms. Alarms that were added
                 before are skipped.
 
         Raises:
-            InvalidArgumentError: something else, or more than ten alarms in all.
+            InvalidArgumentError: another argument, or more than ten alarms in total.
         """
         self._rollback_alarms.add(alarms)
 
@@ -304,12 +304,12 @@ class InferenceEndpoint(Resource):
         """Lets `grantee` invoke this endpoint, and no other.
 
         Args:
-            grantee: who is allowed.
+            grantee: the principal that may invoke it.
         """
         return invoke_grant(grantee, self._endpoint_arn)
 
     def metric_invocations(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
-        """Counts requests that the endpoint took in.
+        """Counts requests that the endpoint received.
 
         Args:
             options: those of the CDK's metrics.
@@ -336,7 +336,7 @@ class InferenceEndpoint(Resource):
         """Measures the milliseconds that the container took.
 
         Args:
-            percentile: which of the requests, by their time, from 1 to 100. Default: 99.
+            percentile: percentile of the requests' times, from 1 to 100. Default: 99.
             options: those of the CDK's metrics.
         """
         return self._metrics.model_latency(percentile, **options)
@@ -345,7 +345,7 @@ class InferenceEndpoint(Resource):
         """Measures the milliseconds that SageMaker added.
 
         Args:
-            percentile: which of the requests, by their time, from 1 to 100. Default: 99.
+            percentile: percentile of the requests' times, from 1 to 100. Default: 99.
             options: those of the CDK's metrics.
         """
         return self._metrics.overhead_latency(percentile, **options)
@@ -356,7 +356,7 @@ class InferenceEndpoint(Resource):
         """Measures the CPU of a variant's instances, percent of one core (average).
 
         Args:
-            variant: of which. Default: of the first.
+            variant: the variant. Default: the first one.
             options: those of the CDK's metrics.
         """
         return self._metrics.cpu(variant or self._first, **options)
@@ -367,7 +367,7 @@ class InferenceEndpoint(Resource):
         """Measures the GPU of a variant's instances, percent of one GPU (average).
 
         Args:
-            variant: of which. Default: of the first.
+            variant: the variant. Default: the first one.
             options: those of the CDK's metrics.
         """
         return self._metrics.gpu(variant or self._first, **options)
@@ -378,7 +378,7 @@ class InferenceEndpoint(Resource):
         """Measures the memory that a variant's containers use, percent (average).
 
         Args:
-            variant: of which. Default: of the first.
+            variant: the variant. Default: the first one.
             options: those of the CDK's metrics.
         """
         return self._metrics.memory(variant or self._first, **options)
@@ -422,12 +422,12 @@ def _check(
 
 
 def _props(request: Mapping[str, object]) -> dict[str, Any]:
-    """Returns a request of the API as keyword arguments of the resource, whose names are the same in another case."""
+    """Returns a request of the API as keyword arguments of the L1 construct: the same names in snake case."""
     return {_snake(name): _declared(value) for name, value in request.items()}
 
 
 def _declared(value: Any) -> Any:
-    """Returns a value of a request as the CDK takes it inside a resource: names begin in lower case."""
+    """Returns a value of a request in the form of the L1 construct's properties: names begin in lower case."""
     if isinstance(value, Mapping):
         return {_camel(name): _declared(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
