@@ -1,4 +1,4 @@
-"""Models on SageMaker: released by a workflow, or by `cdk deploy`, and what a release consists of."""
+"""SageMaker models that a workflow or `cdk deploy` releases, and the parts of a release."""
 
 from .configuration.data_capture import DataCapture
 from .configuration.endpoint_configuration import EndpointConfiguration

@@ -5,7 +5,7 @@ from ..._checks import check_kind, check_text, refusal
 
 
 def check_environment(name: str, environment: Any) -> None:
-    """Refuses variables of a container that are no texts under texts: SageMaker takes a map of strings.
+    """Refuses environment variables whose names or values are not strings: SageMaker accepts only strings.
 
     Raises:
         InvalidArgumentError: see above.

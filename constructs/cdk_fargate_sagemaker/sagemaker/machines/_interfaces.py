@@ -1,4 +1,4 @@
-"""Checks of what several constructs of SageMaker take."""
+"""Checks of arguments that several SageMaker constructs have."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .vpc_placement import VpcPlacement
 
 
 def check_model_image(name: str, image: Any) -> None:
-    """Refuses what is no image that SageMaker runs, as an image of ECS.
+    """Refuses an argument that is not a `ModelImage`, such as a container image of ECS.
 
     Raises:
         InvalidArgumentError: see above.
@@ -18,7 +18,7 @@ def check_model_image(name: str, image: Any) -> None:
 
 
 def check_placement(vpc: Any) -> None:
-    """Refuses what does not place a container in a VPC, as a VPC.
+    """Refuses an argument that is not a `VpcPlacement`, such as a VPC.
 
     Raises:
         InvalidArgumentError: see above.

@@ -1,4 +1,4 @@
-"""The limits that SageMaker has for jobs of every kind."""
+"""SageMaker's limits for jobs of every kind."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _SHORTEST_RUN = Duration.minutes(1)
 
 
 def check_volume(volume_gib: Any) -> None:
-    """Refuses a disk that a job's machine cannot have.
+    """Refuses a volume size that a job's instance cannot have.
 
     Raises:
         InvalidArgumentError: see above.
@@ -20,8 +20,9 @@ def check_volume(volume_gib: Any) -> None:
 
 
 def check_max_runtime(max_runtime: Any, *, at_most: Duration | None = None) -> None:
-    """Refuses a run that is too short or too long, or known at deployment only: how long a workflow's state and the
-    whole workflow may take is computed from it.
+    """Refuses a maximum run time that is too short, too long or known only at deployment.
+
+    The time limits of the state and of the whole workflow are computed from it.
 
     Raises:
         InvalidArgumentError: see above.

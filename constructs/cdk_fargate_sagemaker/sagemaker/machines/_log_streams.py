@@ -1,4 +1,4 @@
-"""The logs and metrics that SageMaker writes in a role: of jobs and of endpoints."""
+"""Permissions for the logs and metrics that SageMaker writes with the role of a job or an endpoint."""
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -7,10 +7,10 @@ from ..._allow import allow
 
 
 def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
-    """Lets `role` write `streams`, which may be a pattern, in SageMaker's log group of `writers`: `TrainingJobs`,
-    `Endpoints/<name>`.
+    """Allows `role` to write log streams in SageMaker's log group for `writers`: `TrainingJobs`, `Endpoints/<name>`.
 
-    CloudWatch Logs judges a log group by an ARN with something after its name, so that a policy names it with `:*`:
+    `streams` is the name of the streams or a pattern. CloudWatch Logs matches a log group by an ARN with a suffix, so a
+    policy must write it with `:*`:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
     """
     group = Stack.of(role).format_arn(
@@ -34,7 +34,7 @@ def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
 
 
 def allow_metrics(role: iam.Role) -> None:
-    """Lets `role` write metrics in SageMaker's namespaces."""
+    """Allows `role` to write metrics in SageMaker's namespaces."""
     allow(
         role,
         ["cloudwatch:PutMetricData"],

@@ -1,8 +1,9 @@
-"""The machine images that SageMaker has for instances with accelerators, each with a driver of its own.
+"""SageMaker's machine images for instances with accelerators, each with its own driver version.
 
-An image for CUDA 12, as `container/inference/Dockerfile.gpu` makes, needs a driver of 525 or later, and the types below
-start with 470: https://docs.aws.amazon.com/sagemaker/latest/dg/inference-gpu-drivers.html and
-https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html, both of November 2026.
+A container image for CUDA 12, such as that of `container/inference/Dockerfile.gpu`, needs driver 525 or later.
+SageMaker's default for the instance types below is driver 470. Sources, in November 2026:
+https://docs.aws.amazon.com/sagemaker/latest/dg/inference-gpu-drivers.html and
+https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
 """
 
 import re
@@ -18,12 +19,12 @@ INFERENCE_AMIS = (
     "al2023-ami-sagemaker-inference-gpu-4-1",
     "al2-ami-sagemaker-inference-neuron-2",
 )
-"""Of `InferenceAmiVersion`: drivers 535, 535, 550 and 580, and that of Inferentia2 and Trainium."""
+"""The values of `InferenceAmiVersion`: GPU drivers 535, 535, 550 and 580, and the one for Inferentia2 and Trainium."""
 
 TRANSFORM_AMIS = ("al2-ami-sagemaker-batch-gpu-470", "al2-ami-sagemaker-batch-gpu-535")
-"""Of `TransformAmiVersion`."""
+"""The values of `TransformAmiVersion`."""
 
-# Driver 550 is for CUDA 12.4. With 580, for CUDA 13, AWS saw images for CUDA 12.8 and 12.9 that did not start:
+# Driver 550 is for CUDA 12.4. With driver 580, for CUDA 13, AWS saw that images for CUDA 12.8 and 12.9 did not start:
 # https://github.com/aws/deep-learning-containers/pull/6187
 _INFERENCE_AMI_FOR_CUDA_12 = "al2-ami-sagemaker-inference-gpu-3-1"
 _TRANSFORM_AMI_FOR_CUDA_12 = "al2-ami-sagemaker-batch-gpu-535"
@@ -36,15 +37,15 @@ _NEURON = re.compile(r"ml\.(inf2|trn\d).*")
 
 
 def has_gpu(instance_type: str) -> bool:
-    """Says whether the type has GPUs; False where it is known at deployment only."""
+    """Returns whether the type has GPUs; False if the type is known only at deployment."""
     return _GPU.fullmatch(instance_type) is not None
 
 
 def inference_ami(given: str | None, instance_type: str) -> str | None:
-    """Returns the machine image of a variant: what is given, else one for CUDA 12 where SageMaker's own is older.
+    """Returns a variant's machine image: the given one, or one for CUDA 12 if SageMaker's default is too old for it.
 
     Raises:
-        InvalidArgumentError: an image that SageMaker has not, or not for the type.
+        InvalidArgumentError: an image that SageMaker does not have, or does not have for the instance type.
     """
     return _machine_image(
         "inference_ami", given, instance_type, INFERENCE_AMIS, _INFERENCE_AMI_FOR_CUDA_12, _ENDPOINTS_WITH_470
@@ -52,10 +53,10 @@ def inference_ami(given: str | None, instance_type: str) -> str | None:
 
 
 def transform_ami(given: str | None, instance_type: str) -> str | None:
-    """Returns the machine image of a transform, as `inference_ami` does.
+    """Returns a transform job's machine image, by the same rule as `inference_ami`.
 
     Raises:
-        InvalidArgumentError: an image that SageMaker has not, or not for the type.
+        InvalidArgumentError: an image that SageMaker does not have, or does not have for the instance type.
     """
     return _machine_image(
         "transform_ami", given, instance_type, TRANSFORM_AMIS, _TRANSFORM_AMI_FOR_CUDA_12, _TRANSFORMS_WITH_470

@@ -8,9 +8,9 @@ def allow_volumes(role: iam.Role, key: kms.IKey) -> None:
     """Allows what SageMaker requires of the creator of an encrypted volume: a grant on the key, for an AWS service
     alone.
 
-    Of a job it is enough that the caller or the job's role may do it; of an endpoint whoever calls has to:
-    https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html. Nobody needs it to delete an
-    endpoint, whose grants SageMaker retires:
+    For a job, it is enough that the caller or the job's role has the permission. For an endpoint, the caller needs it:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/api-permissions-reference.html. Deleting an endpoint does not need
+    it, because SageMaker retires the endpoint's grants:
     https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
     """
     allow_key(role, key, ["kms:DescribeKey"])

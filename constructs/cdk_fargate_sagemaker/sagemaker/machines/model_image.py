@@ -21,16 +21,16 @@ _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloa
 _TAG_OR_DIGEST = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}|sha256:[0-9a-f]{64}")
 
 _DOCKER_MANIFEST = ("type=docker",)
-"""Has Docker's builder write manifests of Docker's own kind: with the image store that new installations of Docker
-have it writes those of OCI, which SageMaker refuses. The CDK's command line keeps attestations out by itself
-(`BUILDX_NO_DEFAULT_ATTESTATIONS`), which would make an OCI index of any image."""
+"""Makes Docker's builder write Docker manifests. With the containerd image store, the default of new installations, it
+would write OCI manifests, which SageMaker refuses. Attestations would turn any image into an OCI index; the CDK's
+command line disables them (`BUILDX_NO_DEFAULT_ATTESTATIONS`)."""
 
 
 class ModelImage(ABC):
     """A container image that SageMaker runs: one that trains a model, or one that serves it.
 
-    SageMaker takes images with manifests of the type `application/vnd.docker.distribution.manifest.v2+json` alone:
-    `Unsupported manifest media type application/vnd.oci.image.manifest.v1+json` is what it says of others.
+    SageMaker accepts only images whose manifest has the type `application/vnd.docker.distribution.manifest.v2+json`. It
+    refuses others with `Unsupported manifest media type application/vnd.oci.image.manifest.v1+json`.
 
     Example:
         ```python
@@ -55,11 +55,11 @@ class ModelImage(ABC):
         Args:
             directory: the folder that is built, with the Dockerfile in it.
             file: the Dockerfile's path below it. Default: `Dockerfile`.
-            platform: the platform that it is built for, whatever machine builds it. Default: linux/amd64, which most of
-                SageMaker's instance types are.
+            platform: the platform of the image, which need not be that of the machine that builds it. Default:
+                linux/amd64, the platform of most SageMaker instance types.
             build_args: the Dockerfile's arguments. Default: none.
-            outputs: values of the builder's `--output`. Default: `type=docker`, with which Docker and Finch make an
-                image that SageMaker takes. Give an empty list for Podman, which has no such output, and set its
+            outputs: values of the builder's `--output`. Default: `type=docker`, with which Docker and Finch build an
+                image that SageMaker accepts. Give an empty list for Podman, which has no such output, and set its
                 `BUILDAH_FORMAT=docker`.
 
         Raises:
@@ -71,34 +71,34 @@ class ModelImage(ABC):
     def from_ecr_repository(repository: ecr.IRepository, tag_or_digest: str) -> "ModelImage":
         """Returns an image that is in ECR already.
 
-        It has to be pushed as SageMaker takes it; from the builder, as by
+        It must have been pushed with a Docker manifest: from the builder, as by
 
             docker buildx build --platform linux/amd64 --provenance=false \\
                 --output type=image,oci-mediatypes=false,push=true --tag REPOSITORY:1.4.2 .
 
-        or by way of the local images, with `--provenance=false --output type=docker` and then `docker push`. What
-        `aws ecr describe-images` shows as `imageManifestMediaType` is what it is.
+        or from the local image store, with `--provenance=false --output type=docker` and then `docker push`.
+        `aws ecr describe-images` shows the manifest's type as `imageManifestMediaType`.
 
         The owner of a repository of another account, imported by its ARN, must allow this account to pull; the app
         warns with the statement to add.
 
         Args:
-            repository: where it is.
-            tag_or_digest: which one, by its tag (`1.4.2`) or its digest (`sha256:…`).
+            repository: the repository of the image.
+            tag_or_digest: the image's tag (`1.4.2`) or digest (`sha256:…`).
 
         Raises:
-            InvalidArgumentError: something that is no repository, tag or digest.
+            InvalidArgumentError: a value that is not a repository, a tag or a digest.
         """
         return _RepositoryImage(repository, tag_or_digest)
 
     @abstractmethod
     def bind(self, scope: Construct, id: str, *, puller: iam.IGrantable) -> str:
-        """Declares the image below `scope` where it has to be, and lets `puller` pull it.
+        """Declares the image below `scope` if the deployment builds it, and allows `puller` to pull it.
 
         Args:
-            scope: what runs it.
+            scope: the construct that runs it.
             id: the image's id there.
-            puller: whom SageMaker pulls it as.
+            puller: the role with which SageMaker pulls it.
 
         Returns:
             The image's URI.

@@ -16,16 +16,16 @@ _MOST_SECURITY_GROUPS = 5
 class VpcPlacement:
     """Gives each container of a model or a job a network interface in the subnets, with the security groups.
 
-    The container's own calls go through the VPC, and so does the download of the model, so the VPC needs a way to S3.
-    SageMaker's other traffic does not: requests to the endpoint, and the download of the image from ECR.
+    The container's own calls and the download of the model go through the VPC, so the VPC needs a route to S3.
+    SageMaker's other traffic does not go through it: requests to the endpoint, and the download of the image from ECR.
 
     Args:
-        vpc: where the subnets are.
+        vpc: the VPC of the subnets.
         security_groups: 1 to 5 of them.
-        subnets: which of the VPC's. Default: the private ones with a way out, else the isolated ones.
+        subnets: which subnets of the VPC. Default: the private ones with egress, else the isolated ones.
 
     Raises:
-        InvalidArgumentError: more subnets or security groups than SageMaker takes, or none.
+        InvalidArgumentError: more subnets or security groups than SageMaker accepts, or none.
 
     Example:
         ```python
@@ -76,7 +76,7 @@ class VpcPlacement:
 
 
 def vpc_config(placement: VpcPlacement | None) -> dict[str, object]:
-    """Where a job's machine or a model's containers are; nothing in SageMaker's own network."""
+    """Returns the `VpcConfig` of a job or a model; empty without a placement, for SageMaker's own network."""
     if placement is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""What of the data's bucket no stage grants: the copy of a model, and what serves it."""
+"""The permissions on the data bucket that no stage grants: to copy a model, and to serve it."""
 
 from aws_cdk import aws_iam as iam
 
@@ -7,7 +7,7 @@ from ..._resource_policy import open_to_account
 from ..stages.release_binding import ReleaseBinding
 from ..workflow._later_names import OBJECTS_OF_LATER
 
-# What the workflow's roles do with the data's bucket, where it is of another account.
+# The actions of the workflow's roles on a data bucket that belongs to another account.
 _OF_OBJECTS = [
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
@@ -22,9 +22,9 @@ _OF_BUCKET = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUp
 
 
 def grant_data(binding: ReleaseBinding, *, files: iam.Role) -> None:
-    """Lets `files` keep the copy of a model, and the endpoint's role read it, and what else the stages asked for."""
+    """Allows `files` to write the copy of a model, and the endpoint's role to read it and what the stages asked for."""
     bucket = binding.data_bucket
-    # Tags are replaced by none, as it would take further permissions to copy them. More than 5 GiB go in parts.
+    # The copy gets no tags: to copy them would need further permissions. Over 5 GiB, an object is copied in parts.
     allow(
         files,
         ["s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload"],
@@ -32,7 +32,7 @@ def grant_data(binding: ReleaseBinding, *, files: iam.Role) -> None:
         wildcard_reason=OBJECTS_OF_LATER,
     )
     binding.allow_endpoint_data()
-    # Which prefixes, each role's own policy says.
+    # The policy of each role limits the prefixes.
     role = binding.endpoint_role
     open_to_account(bucket, bucket.bucket_arn, role, _OF_OBJECTS, bucket.arn_for_objects("*"))
     open_to_account(bucket, bucket.bucket_arn, role, _OF_BUCKET, bucket.bucket_arn)

@@ -22,12 +22,14 @@ from ..workflow.release_records import ReleaseRecords
 
 
 class EndpointEnd(Construct):
-    """Deletes the endpoint, its configurations and models as the stack is deleted, or notifies of what stays.
+    """Deletes the endpoint, its configurations and models when the stack is deleted, or reports what is kept.
 
-    With RemovalPolicy.DESTROY they end with the stack, before anything that they need. With any other they stay, and
-    nothing that concerns them keeps the stack from being deleted. Executions that run are stopped either way.
+    With RemovalPolicy.DESTROY they are deleted before the resources of the stack that they need. With any other policy
+    they are kept, and a failure to report them does not block the deletion of the stack. Running executions are stopped
+    in both cases.
 
-    What starts an execution has to depend on this (`rule.node.add_dependency(…)`), so that it has ended before.
+    A resource that starts executions must depend on this construct (`rule.node.add_dependency(…)`), so that it is
+    deleted first.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class EndpointEnd(Construct):
             properties={"EndpointName": endpoint_name, "Keep": "true" if keep else "false"},
             service_timeout=Duration.hours(1),
         )
-        # Deleted before all of these.
+        # The dependency makes CloudFormation delete the resource before all of these.
         resource.node.add_dependency(
             packaged, self._goes_on(packaged), records, *workflows, endpoint_role, alerts_topic
         )
@@ -132,7 +134,10 @@ class EndpointEnd(Construct):
             )
 
     def _goes_on(self, packaged: PackagedFunction) -> iam.Policy:
-        """Lets the function call itself, by a policy of its own: the function depends on those of its role."""
+        """Allows the function to invoke itself, in a separate policy.
+
+        The function depends on the other policies of its role, so these cannot refer to the function.
+        """
         policy = iam.Policy(
             self,
             "GoesOn",

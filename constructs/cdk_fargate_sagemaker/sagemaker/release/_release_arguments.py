@@ -1,4 +1,4 @@
-"""What a release workflow may be given, and what goes together."""
+"""Checks of a release workflow's arguments and of their combinations."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from ..stages.processing_job import ProcessingJob
 from ..stages.release_stage import ReleaseStage, check_stage
 from ._release_definition import ReleaseStages
 
-# It leaves 23 of SageMaker's 63 for the execution's name.
+# This leaves 23 of SageMaker's 63 characters for a hyphen and the execution's name.
 _LONGEST_ENDPOINT_NAME = 40
 LEAST_KEPT = 2
 _RATE = re.compile(r"rate\((1 (minute|hour|day)|(?!1 )[1-9]\d* (minutes|hours|days))\)")
@@ -37,7 +37,7 @@ _CRON_FIELDS = 6
 
 
 def checked_stages(*, source: Any, preprocess: Any, train: Any, evaluate: Any, check: Any) -> ReleaseStages:
-    """Returns the stages of a workflow; refuses what is no stage for its place.
+    """Returns the stages of a workflow; refuses an argument that is not a stage for its slot.
 
     Raises:
         InvalidArgumentError: see above.
@@ -84,7 +84,7 @@ def check_release_arguments(
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy,
 ) -> None:
-    """Refuses what a `ModelReleaseWorkflow` cannot work with, by the names of its arguments.
+    """Refuses invalid arguments of a `ModelReleaseWorkflow`; the error names the argument.
 
     Raises:
         InvalidArgumentError: see above.
@@ -123,7 +123,7 @@ def check_release_arguments(
     if poll_interval is not None:
         check_poll_interval(poll_interval)
     if in_service_within is not None:
-        # The time of the whole workflow is computed from it.
+        # The time limit of the whole workflow is computed from it.
         check_duration("in_service_within", in_service_within, above_zero=True, whole="seconds", token=False)
     check_log_retention(log_retention)
     check_removal_policy(removal_policy)
@@ -135,7 +135,7 @@ def check_schedule(name: str, expression: str) -> None:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 
     Args:
-        name: of the schedule, where it is set.
+        name: the argument or setting that has the expression.
         expression: `cron(…)` or `rate(…)`.
 
     Raises:
@@ -145,7 +145,7 @@ def check_schedule(name: str, expression: str) -> None:
         return
     found = _CRON.fullmatch(expression)
     fields = found[1].split() if found else []
-    # Days of the month and days of the week exclude each other; EventBridge wants a ? for the one that is not meant.
+    # Day of the month and day of the week exclude each other; EventBridge requires a ? for the unused one.
     if len(fields) != _CRON_FIELDS or (fields[2] == "?") == (fields[4] == "?"):
         raise refusal(
             name,
@@ -162,7 +162,7 @@ def check_starts(
     start_on_new_data: bool,
     start_on_new_labels: int | None,
 ) -> None:
-    """Refuses what starts a release that could not run, or would see nothing.
+    """Refuses a trigger whose releases would lack their input, or that would never start one.
 
     Raises:
         InvalidArgumentError: see above.
@@ -198,6 +198,6 @@ def check_starts(
 
 
 def reviews_of(source: ReleaseStage | None) -> ReviewDecisions | None:
-    """Returns the reviewers' decisions that a source merges; None where it merges none."""
+    """Returns the reviewers' decisions that a source merges; None if it merges none."""
     reviews = getattr(source, "reviews", None)
     return reviews if isinstance(reviews, ReviewDecisions) else None

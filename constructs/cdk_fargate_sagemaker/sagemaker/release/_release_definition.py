@@ -1,4 +1,4 @@
-"""The states of a release around its stages: what begins it, and what it ends with."""
+"""The states of a release before and after its stages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ RELEASE_FAILED = "ReleaseFailed"
 RELEASE_IN_PROGRESS = "ReleaseInProgressError"
 
 # The execution's name is part of the resources' names, which SageMaker limits to LONGEST_NAME characters of
-# [a-zA-Z0-9-]. A name that does not fit as it is keeps its beginning and gets a hash, so that two executions never
-# share one.
+# [a-zA-Z0-9-]. A name that does not fit gets hyphens for other characters, is shortened, and gets a hash, so that two
+# executions never share one.
 _HASH_CHARACTERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseStages:
-    """The stages of a workflow; one that is None is left out."""
+    """The stages of a workflow; a stage that is None is left out."""
 
     source: ReleaseStage | None
     preprocess: tuple[ReleaseStage, ...]
@@ -41,13 +41,13 @@ class ReleaseStages:
 
     @property
     def need_posts(self) -> bool:
-        """Whether a stage looks at posts."""
+        """Whether a stage reads posts."""
         return bool(self.preprocess or self.train or self.evaluate or self.check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasePlan:
-    """What the states around the stages name."""
+    """The resources and settings that the states around the stages use."""
 
     endpoint_name: str
     stages: ReleaseStages
@@ -59,19 +59,24 @@ class ReleasePlan:
 
 
 class ReleaseDefinition:
-    """The states from `Input` to `Released`, each failure of which goes through `Roll-Back` to `Failed`.
+    """The states from `Input` to `Released`; a failure leads through `Roll-Back` to `Failed`.
 
-    Variables: `release` is the name of the jobs, the model and the endpoint configuration, `started_by` who or what
-    started it; `current` the release that serves, or null; `posts`, `model_data`, `metrics` and `current_metrics` are
-    what came out of extraction (and preprocessing), training and evaluation; after the gate `model_data` is the copy of
-    the archive that is kept, and `archive_sha256` its hash; `held_out` is where the posts to test with lie as they were
-    extracted; `current_scores` what the current model made of them, or null. `endpoint` is the last
-    description, `polls` how often it was described; `failure` says what failed: `state`, `error`, `cause`.
+    Their variables:
+
+    - `release` is the name of the jobs, the model and the endpoint configuration.
+    - `started_by` is who or what started the release.
+    - `current` is the release that serves, or null.
+    - `posts`, `model_data`, `metrics` and `current_metrics` are the results of extraction (and preprocessing), training
+      and evaluation. After the gate, `model_data` is the URI of the archive's copy, and `archive_sha256` its hash.
+    - `held_out` is the URI of the test posts as they were extracted.
+    - `current_scores` is the URI of the current model's scores for them, or null.
+    - `endpoint` is the endpoint's last description, and `polls` the number of descriptions.
+    - `failure` has the failed `state`, the `error` and the `cause`.
 
     Args:
         scope: the workflow.
-        tasks: makes its tasks.
-        plan: what they name.
+        tasks: creates the task states.
+        plan: the resources and settings that the states use.
     """
 
     def __init__(self, scope: Construct, tasks: TaskStates, plan: ReleasePlan) -> None:
@@ -84,10 +89,10 @@ class ReleaseDefinition:
         self._tasks.fail_to(self._roll_back)
 
     def linked(self, binding: ReleaseBinding) -> sfn.IChainable:
-        """Returns the first state, once `binding` has bound every stage: from the last to the first.
+        """Binds every stage, from the last to the first, and returns the first state.
 
         Args:
-            binding: to the workflow.
+            binding: binds a stage to the workflow.
         """
         stages = self._plan.stages
         then = self._in_slot(binding, "check", stages.check, self._released())
@@ -110,7 +115,7 @@ class ReleaseDefinition:
         return then
 
     def _input(self, begin: sfn.CustomState) -> sfn.Choice:
-        """Refuses an input of the wrong shape before anything is begun, so there is nothing to roll back."""
+        """Refuses an input of the wrong shape before the release begins, so there is nothing to roll back."""
         hashed = f"$substring($hash($states.context.Execution.Name, 'SHA-256'), 0, {_HASH_CHARACTERS})"
         kept = LONGEST_NAME - _HASH_CHARACTERS - 1
         given = self._tasks.choice("Input")
@@ -127,8 +132,8 @@ class ReleaseDefinition:
                 f"? $wanted : $substring($replace($wanted, /[^a-zA-Z0-9]+/, '-'), 0, {kept}) & '-' & {hashed}) %}}"
             ),
             "started_by": "{% $exists($states.input.started_by) ? $states.input.started_by : 'hand' %}",
-            # Not None, which jsii leaves out.
             "metrics": {},
+            # JSONata's null, because jsii leaves None out.
             "current_metrics": "{% null %}",
             "current_scores": "{% null %}",
             "comparison": {},
@@ -139,7 +144,7 @@ class ReleaseDefinition:
             assign["held_out"] = "{% $exists($states.input.posts) ? $states.input.posts.test.uri : '' %}"
         if self._plan.stages.train is None:
             assign["model_data"] = "{% $states.input.model_data %}"
-        # A rule that always holds, not the default: only a rule can assign.
+        # A rule that always holds instead of the default: only a rule can assign variables.
         given.when(sfn.Condition.jsonata("{% true %}"), begin, assign=assign)
         return given
 
@@ -191,7 +196,7 @@ class ReleaseDefinition:
         return begin
 
     def _begun(self, binding: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Looks first for what stages need beside the posts: without it every step before would be in vain."""
+        """First checks that the stages' inputs besides the posts exist: otherwise earlier steps would run in vain."""
         if not binding.inputs:
             return then
         finding = self._tasks.function(
@@ -265,7 +270,7 @@ class ReleaseDefinition:
             "states:startExecution.sync:2",
             {
                 "StateMachineArn": machine.state_machine_arn,
-                # Asked twice for an answer that was lost, Step Functions finds the same execution by its name.
+                # If the answer is lost and the call repeated, Step Functions returns the same execution by its name.
                 "Name": "{% $states.context.Execution.Name %}",
                 "Input": {
                     "failed": {
@@ -286,7 +291,7 @@ class ReleaseDefinition:
             assign={
                 "rolled_back_to": f"{{% {serving_again} %}}",
             },
-            # A little before the rollback's own time limit, whose rule would send a second notification.
+            # Shorter than the rollback's own time limit: the rule for its time-out would send a second notification.
             within=self._plan.rollback.timeout.minus(Duration.minutes(5)),
         )
         allow_waiting(self._tasks.role, "StepFunctionsGetEventsForStepFunctionsExecutionRule")
@@ -303,8 +308,8 @@ class ReleaseDefinition:
         return roll_back
 
     def _notify_slack_failure(self) -> sfn.CustomState:
-        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule notifies of
-        it.
+        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule for such
+        executions reports it.
         """
         notify = self._publish("NotifySlackFailure", "$failure.cause")
         notify.next(
