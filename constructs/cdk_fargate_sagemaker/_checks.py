@@ -185,9 +185,11 @@ def known_milliseconds(duration: Duration) -> float | None:
     """The length of `duration`; None for a token."""
     if (known := _MILLISECONDS.get(duration)) is not None:
         return known
-    if duration.is_unresolved():
+    try:
+        length = duration.to_milliseconds(integral=False)
+    except RuntimeError:  # a token in any unit but milliseconds
         return None
-    return _MILLISECONDS.setdefault(duration, duration.to_milliseconds(integral=False))
+    return None if is_token(length) else _MILLISECONDS.setdefault(duration, length)
 
 
 def check_one_of(name: str, given: Any, allowed: Collection[Any], remedy: str | None = None) -> None:

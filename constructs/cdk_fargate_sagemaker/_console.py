@@ -1,6 +1,8 @@
-from aws_cdk import Aws, CfnMapping, Stack, Token
+from aws_cdk import Aws, CfnMapping, Token
 from aws_cdk.region_info import RegionInfo
 from constructs import Construct
+
+from ._construct_tree import stack_of
 
 # The hosts of AWS's sign-in pages have the same domains; botocore's data of the service signin lists them per
 # partition.
@@ -20,7 +22,7 @@ def console_url(scope: Construct) -> str:
 
     If the region is known at deployment only, the deployment looks the host up in a mapping of the template.
     """
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     if not Token.is_unresolved(stack.region):
         partition = RegionInfo.get(stack.region).partition or "aws"
         return f"https://{stack.region}.{_HOSTS.get(partition, _HOSTS['aws'])}"

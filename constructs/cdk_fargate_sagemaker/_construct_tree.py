@@ -43,10 +43,34 @@ def stack_of(construct: IConstruct) -> Stack:
     return construct if isinstance(construct, Stack) else Stack.of(construct)
 
 
-@once
 def partition_of(construct: IConstruct) -> str:
     """The partition of the stack that `construct` is in; it is known at deployment only."""
-    return stack_of(construct).partition
+    return _partition(stack_of(construct))
+
+
+def region_of(construct: IConstruct) -> str:
+    """The region of the stack that `construct` is in; a token if the stack names none."""
+    return _region(stack_of(construct))
+
+
+def account_of(construct: IConstruct) -> str:
+    """The account of the stack that `construct` is in; a token if the stack names none."""
+    return _account(stack_of(construct))
+
+
+@once
+def _partition(stack: Stack) -> str:
+    return stack.partition
+
+
+@once
+def _region(stack: Stack) -> str:
+    return stack.region
+
+
+@once
+def _account(stack: Stack) -> str:
+    return stack.account
 
 
 @once

@@ -1,12 +1,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct, IConstruct
 
 from ._allow import allow
+from ._construct_tree import once, region_of
 from ._resource_policy import open_to_account
 
 # What a caller of a table with a customer managed key needs on that key. Each action is named, because cdk-nag reports
@@ -33,8 +33,14 @@ def allow_key(
     It does not use the key's own grants: they allow kms:GenerateDataKey* and kms:ReEncrypt* where one action is enough,
     and treat an imported key as one of the same account.
     """
-    allow(role, actions, key.key_arn, conditions=conditions)
-    open_to_account(key, key.key_arn, role, actions, "*")
+    arn = _arn_of(key)
+    allow(role, actions, arn, conditions=conditions)
+    open_to_account(key, arn, role, actions, "*")
+
+
+@once
+def _arn_of(key: kms.IKey) -> str:
+    return key.key_arn
 
 
 def through_secrets_manager(scope: IConstruct) -> Mapping[str, Any]:
@@ -42,7 +48,7 @@ def through_secrets_manager(scope: IConstruct) -> Mapping[str, Any]:
 
     It allows both names of the service in China, like `through_dynamodb`.
     """
-    return {"StringLike": {"kms:ViaService": f"secretsmanager.{Stack.of(scope).region}.amazonaws.com*"}}
+    return {"StringLike": {"kms:ViaService": f"secretsmanager.{region_of(scope)}.amazonaws.com*"}}
 
 
 def through_dynamodb(scope: Construct) -> Mapping[str, Any]:
@@ -50,4 +56,4 @@ def through_dynamodb(scope: Construct) -> Mapping[str, Any]:
 
     AWS's pages do not say whether the service's name has the partition's suffix in China: both names are allowed.
     """
-    return {"StringLike": {"kms:ViaService": f"dynamodb.{Stack.of(scope).region}.amazonaws.com*"}}
+    return {"StringLike": {"kms:ViaService": f"dynamodb.{region_of(scope)}.amazonaws.com*"}}

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
+from functools import cache
 
-from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -10,9 +11,26 @@ from constructs import Construct
 
 from ._acknowledgment import Acknowledgment, acknowledge
 from ._checkov_skips import skip_checkov
+from ._construct_tree import stack_of
 from ._function_code import function_code
 from ._inline_policy import acknowledge_inline_policy
 from ._log_key import log_key
+
+
+# The same for every function; each is a call to the JavaScript process.
+@cache
+def _lambda_service() -> iam.IPrincipal:
+    return iam.ServicePrincipal("lambda.amazonaws.com")
+
+
+@cache
+def _python() -> lambda_.Runtime:
+    return lambda_.Runtime.PYTHON_3_13
+
+
+@cache
+def _arm_64() -> lambda_.Architecture:
+    return lambda_.Architecture.ARM_64
 
 
 class PackagedFunction(Construct):
@@ -52,8 +70,8 @@ class PackagedFunction(Construct):
         self._role = iam.Role(
             self,
             "Role",
-            description=f"{Stack.of(self).stack_name} {name}",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"{stack_of(self).stack_name} {name}",
+            assumed_by=_lambda_service(),
         )
         self._log_group.grant_write(self._role).assert_success()
         self._function = lambda_.Function(
@@ -62,8 +80,8 @@ class PackagedFunction(Construct):
             description=description,
             code=function_code(name),
             handler=f"{name}.handler",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=lambda_.Architecture.ARM_64,
+            runtime=_python(),
+            architecture=_arm_64(),
             timeout=timeout,
             memory_size=memory_mib,
             ephemeral_storage_size=Size.mebibytes(ephemeral_storage_mib),
@@ -73,8 +91,7 @@ class PackagedFunction(Construct):
             dead_letter_queue=dead_letter_queue,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        acknowledge_inline_policy(self._role)
-        acknowledge(
+        acknowledge_inline_policy(
             self._role,
             Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",

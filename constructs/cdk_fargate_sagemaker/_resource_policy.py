@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.region_info import RegionInfo
 from constructs import IConstruct
 
-from ._construct_tree import once
+from ._construct_tree import once, stack_of
 from ._readable_reference import readable_reference
 
 _WARNING = "cdk-fargate-sagemaker:missing-statement"
@@ -103,7 +103,7 @@ class _MissingStatements:
     def visit(self, node: IConstruct) -> None:
         if node.node.path != self._path:
             return
-        stack = Stack.of(node)
+        stack = stack_of(node)
         arn = readable_reference(_readable(stack.resolve(self._arn), stack))
         of_principals: dict[str, list[dict[str, Any]]] = {}
         for statement in self.statements:

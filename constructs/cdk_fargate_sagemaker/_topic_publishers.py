@@ -8,9 +8,9 @@ too.
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import jsii
-from aws_cdk import Stack
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
@@ -22,6 +22,7 @@ from constructs import Construct
 
 from ._allow import allow
 from ._checks import refusal
+from ._construct_tree import account_of, region_of
 from ._inline_policy import acknowledge_inline_policy
 from ._interfaces import check_topic
 from ._key_use import ENVELOPE_KEY_USE, allow_key
@@ -33,6 +34,8 @@ _RULES = "events.amazonaws.com"
 
 def let_alarms_publish(scope: Construct, topic: sns.ITopic) -> None:
     """Allows CloudWatch alarms in the account of `scope` to publish to `topic` and use its key."""
+    if not _is_first(topic, _ALARMS, account_of(scope)):
+        return
     conditions = _of_account(scope)
     add_statement(topic, topic.topic_arn, _publish(topic, _ALARMS, conditions))
     _let_use_key(topic, _ALARMS, conditions)
@@ -44,10 +47,24 @@ def let_rules_publish(scope: Construct, topic: sns.ITopic) -> None:
     The statement has no condition: with an encrypted topic, EventBridge supports none of aws:SourceAccount,
     aws:SourceArn and aws:SourceOrgID (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html).
     """
+    if not _is_first(topic, _RULES, account_of(scope)):
+        return
     if add_statement(topic, topic.topic_arn, _publish(topic, _RULES, None)):
         # This replaced SNS's default policy. The topic may have alarms that are not known here.
         topic.add_to_resource_policy(_publish(topic, _ALARMS, _of_account(scope)))
     _let_use_key(topic, _RULES, None)
+
+
+# By topic, the services of an account that may publish: a statement that is there takes ten calls to JavaScript.
+_PUBLISHERS: WeakKeyDictionary[sns.ITopic, set[tuple[str, str]]] = WeakKeyDictionary()
+
+
+def _is_first(topic: sns.ITopic, service: str, account: str) -> bool:
+    publishers = _PUBLISHERS.setdefault(topic, set())
+    if (service, account) in publishers:
+        return False
+    publishers.add((service, account))
+    return True
 
 
 def alarm_action(scope: Construct, topic: sns.ITopic) -> cloudwatch_actions.SnsAction:
@@ -74,7 +91,7 @@ def rule_target(
         InvalidArgumentError: a value that is not a topic, or a topic of another region.
     """
     _check_topic(scope, topic)
-    if topic.env.account == Stack.of(scope).account:
+    if topic.env.account == account_of(scope):
         let_rules_publish(scope, topic)
         return events_targets.SnsTopic(topic, dead_letter_queue=dead_letter_queue)
     role = iam.Role(
@@ -131,7 +148,7 @@ class _TopicByRole:
 
 
 def _of_account(scope: Construct) -> Mapping[str, Any]:
-    return {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    return {"StringEquals": {"aws:SourceAccount": account_of(scope)}}
 
 
 def _publish(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] | None) -> iam.PolicyStatement:
@@ -162,7 +179,7 @@ def _let_use_key(topic: sns.ITopic, service: str, conditions: Mapping[str, Any] 
 def _check_topic(scope: Construct, topic: sns.ITopic) -> None:
     check_topic("alerts_topic", topic)
     # Alarms, rules, functions and state machines publish only to topics of their own region, in any account.
-    region = Stack.of(scope).region
+    region = region_of(scope)
     if is_of_other_region(topic, region):
         raise refusal(
             "alerts_topic",

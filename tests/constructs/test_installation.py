@@ -65,6 +65,6 @@ def test_help_reads_well_where_the_wheel_is(consumer: LayeredEnvironment, tmp_pa
     assert "Adds tasks the minute the hottest task's CPU passes a threshold." in shown
     assert "cooldown: aws_cdk.Duration = Duration.minutes(10)" in shown
     assert "ScaledFargateService(scope: constructs.Construct, id: str, *, image: " in shown
-    assert "Settings that tune themselves" in shown
+    assert "A target that tunes itself, and a minimum that rises before the load does." in shown
     assert str(consumer.folder) in shown
     assert " object at 0x" not in shown

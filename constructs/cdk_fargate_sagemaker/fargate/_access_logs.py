@@ -13,7 +13,7 @@ from constructs import Construct, IDependable
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checkov_skips import skip_checkov
 from .._checks import plain, refusal
-from .._construct_tree import stack_of
+from .._construct_tree import account_of
 from .._interfaces import check_bucket
 from .._lives import kept_from_the_start
 from .._resource_policy import add_statement
@@ -52,7 +52,7 @@ def log_access(
     statement = iam.PolicyStatement(
         principals=[_log_delivery()],
         actions=["s3:PutObject"],
-        resources=[bucket.arn_for_objects(f"AWSLogs/{stack_of(scope).account}/*")],
+        resources=[bucket.arn_for_objects(f"AWSLogs/{account_of(scope)}/*")],
     )
     if given is not None:
         add_statement(given, given.bucket_arn, statement)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aws_cdk import Reference, Stack, Token, Tokenization
+from aws_cdk import Reference, Token, Tokenization
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import IConstruct
+
+from .._construct_tree import stack_of
 
 
 def service_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstruct | None, IConstruct | None]]:
@@ -30,13 +32,13 @@ def referred(value: str | None) -> IConstruct | None:
 
 
 def _rendered_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstruct | None, IConstruct | None]]:
-    stack, resource = Stack.of(service), service.node.default_child
+    stack, resource = stack_of(service), service.node.default_child
     if not isinstance(resource, ecs.CfnService):
         return
     groups = {
         stack.resolve(construct.ref)["Ref"]: construct
         for construct in stack.node.find_all()
-        if isinstance(construct, elbv2.CfnTargetGroup) and Stack.of(construct) is stack
+        if isinstance(construct, elbv2.CfnTargetGroup) and stack_of(construct) is stack
     }
 
     def group(arn: Any) -> IConstruct | None:

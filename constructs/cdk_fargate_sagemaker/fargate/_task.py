@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -13,6 +13,7 @@ from constructs import Construct
 
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_kind, check_number, check_text, plain, refusal
+from .._construct_tree import stack_of
 from .._inline_policy import acknowledge_inline_policy
 from .._number_token import is_token
 
@@ -133,8 +134,8 @@ def task_definition(
     stop_timeout: Duration,
     execute_command: bool,
     log_group: logs.LogGroup,
-) -> tuple[ecs.FargateTaskDefinition, iam.IRole]:
-    """Makes `TaskDefinition` with the container `app`; returns it with its execution role."""
+) -> tuple[ecs.FargateTaskDefinition, iam.IRole, iam.IRole]:
+    """Makes `TaskDefinition` with the container `app`; returns it with its task role and execution role."""
     definition = ecs.FargateTaskDefinition(
         scope,
         "TaskDefinition",
@@ -172,7 +173,8 @@ def task_definition(
                 "and come from Secrets Manager or the parameter store.",
             ),
         )
-    acknowledge_inline_policy(definition.task_role)
+    task_role = definition.task_role
+    acknowledge_inline_policy(task_role)
     execution_role = definition.obtain_execution_role()
     acknowledge_inline_policy(
         execution_role,
@@ -181,7 +183,7 @@ def task_definition(
             reason="ecr:GetAuthorizationToken, which pulling an image needs, supports no resource-level permissions.",
         ),
     )
-    return definition, execution_role
+    return definition, task_role, execution_role
 
 
 def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluster) -> None:
@@ -195,7 +197,7 @@ def acknowledge_exec(definition: ecs.FargateTaskDefinition, cluster: ecs.ICluste
     ]
     configuration = cluster.execute_command_configuration
     if configuration and configuration.log_configuration and configuration.log_configuration.cloud_watch_log_group:
-        stack = Stack.of(definition)
+        stack = stack_of(definition)
         # The partition is a literal if the region is known and the flag enablePartitionLiterals is on, as in a new app.
         partition = stack.partition if not Token.is_unresolved(stack.partition) else "<AWS::Partition>"
         region = stack.region if not Token.is_unresolved(stack.region) else "<AWS::Region>"

@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .. import _statistics as statistics
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_number
 from .._interfaces import AnyKey, AnyTopic, check_key, check_topic, checked_grantee
@@ -124,7 +125,7 @@ class RetryQueue(Construct):
             alarm_description=f"a message was received {max_receives} times without success; it is in the dead-letter "
             "queue",
             metric=self._dead_letters.metric_approximate_number_of_messages_visible(
-                period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
+                period=_MINUTE, statistic=statistics.MAXIMUM
             ),
             threshold=1,
             evaluation_periods=1,
@@ -177,7 +178,7 @@ class RetryQueue(Construct):
             options: those of the CDK's metrics.
         """
         waiting = self._queue.metric_approximate_number_of_messages_visible(
-            period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
+            period=_MINUTE, statistic=statistics.MAXIMUM
         )
         return with_options(waiting, options)
 
@@ -187,9 +188,7 @@ class RetryQueue(Construct):
         Args:
             options: those of the CDK's metrics.
         """
-        oldest = self._queue.metric_approximate_age_of_oldest_message(
-            period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
-        )
+        oldest = self._queue.metric_approximate_age_of_oldest_message(period=_MINUTE, statistic=statistics.MAXIMUM)
         return with_options(oldest, options)
 
     def _make_stuck(self, minutes: float) -> cloudwatch.Alarm:
@@ -205,11 +204,9 @@ class RetryQueue(Construct):
                 using_metrics={
                     "visible": self.metric_waiting(),
                     "hidden": self._queue.metric_approximate_number_of_messages_not_visible(
-                        period=_MINUTE, statistic=cloudwatch.Stats.MAXIMUM
+                        period=_MINUTE, statistic=statistics.MAXIMUM
                     ),
-                    "deleted": self._queue.metric_number_of_messages_deleted(
-                        period=_MINUTE, statistic=cloudwatch.Stats.SUM
-                    ),
+                    "deleted": self._queue.metric_number_of_messages_deleted(period=_MINUTE, statistic=statistics.SUM),
                 },
                 period=_MINUTE,
                 label="minutes with messages and none processed",

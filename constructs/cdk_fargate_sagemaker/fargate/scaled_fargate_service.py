@@ -259,7 +259,7 @@ class ScaledFargateService(ServicePolicies):
         self._log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, encryption_key=key, removal_policy=removal_policy
         )
-        self._task_definition, execution_role = task_definition(
+        self._task_definition, self._task_role, execution_role = task_definition(
             self,
             image=image,
             cpu=cpu,
@@ -320,7 +320,7 @@ class ScaledFargateService(ServicePolicies):
         stack_of.note(self._service, stack_of(self))
         if enable_execute_command:
             acknowledge_exec(self._task_definition, self._cluster)
-            open_to_account(key, key.key_arn, self._task_definition.task_role, ["kms:Decrypt"], "*")
+            open_to_account(key, key.key_arn, self._task_role, ["kms:Decrypt"], "*")
         self._target_group = target_group(self, "Targets", vpc=network, settings=targets)
         self._alternate_target_group = (
             target_group(self, "AlternateTargets", vpc=network, settings=targets) if is_blue_green else None
@@ -432,7 +432,7 @@ class ScaledFargateService(ServicePolicies):
     @property
     def grant_principal(self) -> iam.IPrincipal:
         """The tasks' role."""
-        return self._task_definition.task_role
+        return self._task_role
 
     @property
     def connections(self) -> ec2.Connections:

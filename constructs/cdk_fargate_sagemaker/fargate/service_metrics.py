@@ -7,6 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
+from .. import _statistics as statistics
 from .._checks import (
     check_duration,
     check_flags,
@@ -120,15 +121,15 @@ class ServiceMetrics:
 
     def cpu_average(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of all tasks together, percent of what they reserve: what target tracking follows."""
-        return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self._of_service("CPUUtilization", statistics.AVERAGE), options)
 
     def cpu_maximum(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """CPU of the hottest task, percent of its reservation: what spike scaling follows."""
-        return with_options(self._of_service("CPUUtilization", cloudwatch.Stats.MAXIMUM), options)
+        return with_options(self._of_service("CPUUtilization", statistics.MAXIMUM), options)
 
     def memory_average(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory of all tasks together, percent of what they reserve."""
-        return with_options(self._of_service("MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self._of_service("MemoryUtilization", statistics.AVERAGE), options)
 
     def running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Number of running tasks, for an alarm; for a period other than a minute use `average_running_tasks`.
@@ -137,7 +138,7 @@ class ServiceMetrics:
         free of charge. If Container Insights is on, its `RunningTaskCount` is used.
         """
         if self._container_insights:
-            return with_options(self._task_count(cloudwatch.Stats.MAXIMUM), options)
+            return with_options(self._task_count(statistics.MAXIMUM), options)
         period = given_options(options).get("period")
         if period is not None and period.to_milliseconds() != MINUTE.to_milliseconds():
             return self.average_running_tasks(**options)
@@ -146,7 +147,7 @@ class ServiceMetrics:
     def average_running_tasks(self, **options: "Unpack[MetricOptions]") -> AnyMetric:
         """Average number of running tasks, for a graph: the same at every period."""
         if self._container_insights:
-            return with_options(self._task_count(cloudwatch.Stats.AVERAGE), options)
+            return with_options(self._task_count(statistics.AVERAGE), options)
         tasks: AnyMetric = per_minute(self._reports(), "reports")
         return with_options(tasks, MetricOptions(label="tasks") | options)
 
@@ -157,7 +158,7 @@ class ServiceMetrics:
             InvalidArgumentError: there is no load balancer.
         """
         metrics = self._of_load_balancer("request_count")
-        return with_options(metrics.request_count(statistic=cloudwatch.Stats.SUM, period=MINUTE), options)
+        return with_options(metrics.request_count(statistic=statistics.SUM, period=MINUTE), options)
 
     def requests_per_minute(self, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Requests per minute that the load balancer received, for a graph: the same at every period.
@@ -232,9 +233,9 @@ class ServiceMetrics:
         share = cloudwatch.MathExpression(
             expression=f"100 * {errors} / IF({errors} > {requests}, {errors}, IF({requests} > 0, {requests}, 1))",
             using_metrics={
-                "requests": metrics.request_count(statistic=cloudwatch.Stats.SUM, period=MINUTE),
-                "target": metrics.http_code_target(by_task, statistic=cloudwatch.Stats.SUM, period=MINUTE),
-                "balancer": metrics.http_code_elb(by_load_balancer, statistic=cloudwatch.Stats.SUM, period=MINUTE),
+                "requests": metrics.request_count(statistic=statistics.SUM, period=MINUTE),
+                "target": metrics.http_code_target(by_task, statistic=statistics.SUM, period=MINUTE),
+                "balancer": metrics.http_code_elb(by_load_balancer, statistic=statistics.SUM, period=MINUTE),
             },
             period=MINUTE,
             label="5xx, %",
@@ -258,7 +259,7 @@ class ServiceMetrics:
                 "one whose load balancer is known",
                 "import it with load_balancer_arns",
             ) from None
-        hosts = metrics.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=MINUTE)
+        hosts = metrics.unhealthy_host_count(statistic=statistics.MAXIMUM, period=MINUTE)
         if self._alternate_target_group is None:
             return with_options(hosts, options)
         others = self._alternate_target_group.metrics
@@ -266,7 +267,7 @@ class ServiceMetrics:
             expression="FILL(one, 0) + FILL(other, 0)",
             using_metrics={
                 "one": hosts,
-                "other": others.unhealthy_host_count(statistic=cloudwatch.Stats.MAXIMUM, period=MINUTE),
+                "other": others.unhealthy_host_count(statistic=statistics.MAXIMUM, period=MINUTE),
             },
             period=MINUTE,
             label="unhealthy hosts",
@@ -278,7 +279,7 @@ class ServiceMetrics:
 
     def _reports(self) -> AnyMetric:
         """The number of tasks that reported in the minute."""
-        reports = self._of_service("CPUUtilization", cloudwatch.Stats.SAMPLE_COUNT)
+        reports = self._of_service("CPUUtilization", statistics.SAMPLE_COUNT)
         reports_a_task = 60 / self._cpu_resolution.to_seconds()
         if reports_a_task == 1:
             return reports

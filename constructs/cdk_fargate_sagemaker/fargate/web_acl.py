@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, RemovalPolicy
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from .._checks import check_duration, check_number, check_sequence, plain, refusal
+from .._construct_tree import stack_of
 from .._interfaces import AnyKey
 from .._lives import name_of_this_life
 from .._log_checks import check_log_settings
@@ -176,7 +177,7 @@ class WebAcl(Construct):
             encryption_key=log_key(self, given=key, removal_policy=removal_policy),
             removal_policy=removal_policy,
         )
-        destination = Stack.of(self).format_arn(
+        destination = stack_of(self).format_arn(
             service="logs", resource="log-group", resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
         logging = wafv2.CfnLoggingConfiguration(

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from .._checks import check_duration, check_kind, plain, refusal
+from .._construct_tree import stack_of
 
 _SCREEN = 24
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -63,7 +64,7 @@ def _check_own(dashboard_name: str | None, default_interval: Duration | None) ->
 
 def _check_place(scope: Construct, dashboard: cloudwatch.Dashboard) -> None:
     # A dashboard shows metrics without a region from its own region.
-    own, other = Stack.of(scope), Stack.of(dashboard)
+    own, other = stack_of(scope), stack_of(dashboard)
     for name, allowed, given in (("region", own.region, other.region), ("account", own.account, other.account)):
         if given != allowed and not Token.is_unresolved(given) and not Token.is_unresolved(allowed):
             raise refusal(

@@ -3,11 +3,12 @@
 from typing import Any
 
 import jsii
-from aws_cdk import Stack
 from aws_cdk.interfaces.aws_applicationautoscaling import IScalableTargetRef
 from constructs import IValidation
 
 from cdk_fargate_sagemaker.fargate import ServiceScaling
+
+from .._construct_tree import stack_of
 
 
 @jsii.implements(IValidation)
@@ -29,4 +30,4 @@ class DeclaredBefore:
 
     def _bounds(self, scaling: ServiceScaling) -> Any:
         # Each read of a token gives another number for the same value.
-        return Stack.of(self._scalable_target).resolve([list(scaling.least_bounds), list(scaling.most_bounds)])
+        return stack_of(self._scalable_target).resolve([list(scaling.least_bounds), list(scaling.most_bounds)])

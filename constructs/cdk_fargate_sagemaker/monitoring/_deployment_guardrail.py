@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Annotations, Stack, Token
+from aws_cdk import Annotations, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from .._checks import check_kind, check_sequence, plain, refusal
+from .._construct_tree import stack_of
 
 _ALLOWED = "alarms of aws_cloudwatch that this app makes with an alarm_name"
 
@@ -61,7 +62,7 @@ def stop_deployments(scope: Construct, service: ecs.IService, names: Sequence[st
 def _deployment_controller(service: ecs.BaseService) -> str | None:
     """The type of the service's deployment controller; None for the default (ECS) or a token."""
     resource = service.node.try_find_child("Service")
-    declared = Stack.of(service).resolve(getattr(resource, "deployment_controller", None))
+    declared = stack_of(service).resolve(getattr(resource, "deployment_controller", None))
     controller = declared.get("type") if isinstance(declared, Mapping) else None
     return controller if isinstance(controller, str) else None
 

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import EndpointMetrics, InferenceEndpoint, ModelReleaseWorkflow
 
+from .. import _statistics as statistics
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_kind, check_percent
 from .._interfaces import AnyTopic
@@ -98,14 +99,14 @@ class EndpointAlarms(Construct):
         # SageMaker publishes 1 or 0 per request, so the average is a share.
         self._server_errors = self._alarms(
             "ServerErrors",
-            cloudwatch.Stats.AVERAGE,
+            statistics.AVERAGE,
             f"more than {server_error_percent:g} % of the requests end in 5xx",
             metric_name="Invocation5XXErrors",
             threshold=server_error_percent / PERCENT,
         )
         self._model_errors = self._alarms(
             "ModelErrors",
-            cloudwatch.Stats.AVERAGE,
+            statistics.AVERAGE,
             f"the container does not answer more than {model_error_percent:g} % of the requests, or not with 2xx",
             metric_name="InvocationModelErrors",
             threshold=model_error_percent / PERCENT,

@@ -15,6 +15,7 @@ from cdk_fargate_sagemaker.sagemaker import (
     ModelReleaseWorkflow,
 )
 
+from .. import _statistics as statistics
 from .._checks import check_kind, plain, refusal
 from .._metric_options import AnyMetric
 from .._number_token import is_token
@@ -281,7 +282,7 @@ def _release_spikes(workflow: ModelReleaseWorkflow) -> list[cloudwatch.IMetric]:
     return [
         cloudwatch.MathExpression(
             expression=f"IF(FILL({name}, 0) > 0, 1, 0)",
-            using_metrics={name: machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_MINUTE)},
+            using_metrics={name: machine.metric_succeeded(statistic=statistics.SUM, period=_MINUTE)},
             period=_MINUTE,
             label=label,
             color=color,

@@ -6,6 +6,7 @@ from aws_cdk import Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from .. import _statistics as statistics
 from .._checks import check_percent
 from .._interfaces import AnyTopic
 from .._metric_names import check_dimension_value, check_namespace
@@ -91,12 +92,12 @@ class FallbackAlarms(Construct):
         )
         self._breaker_open = self._alarm(
             "BreakerOpen",
-            self._metric("BreakerOpen", cloudwatch.Stats.MAXIMUM),
+            self._metric("BreakerOpen", statistics.MAXIMUM),
             "a task's circuit breaker is open: its endpoint fails each time the task tries again",
         )
         self._lost_posts = self._alarm(
             "LostPosts",
-            self._metric("LostPosts", cloudwatch.Stats.SUM),
+            self._metric("LostPosts", statistics.SUM),
             "a task stopped with posts that it could not store in the table or the queue; its log has their request "
             "ids",
             minutes=(1, 1),
@@ -133,8 +134,8 @@ class FallbackAlarms(Construct):
             # Refused posts count as fallbacks, not as decisions, so fallbacks may outnumber decisions.
             expression="100 * fallbacks / MAX([decisions, fallbacks])",
             using_metrics={
-                "fallbacks": self._metric("Fallbacks", cloudwatch.Stats.SUM),
-                "decisions": self._metric("Decisions", cloudwatch.Stats.SUM),
+                "fallbacks": self._metric("Fallbacks", statistics.SUM),
+                "decisions": self._metric("Decisions", statistics.SUM),
             },
             period=_MINUTE,
             label="Answers without the model, %",

@@ -12,6 +12,7 @@ from constructs import Construct
 from cdk_fargate_sagemaker.review import IReviewQueue
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .. import _statistics as statistics
 from .._allow import allow
 from .._checks import check_interface, check_kind, check_percent, refusal
 from .._interfaces import AnyTopic
@@ -244,7 +245,7 @@ class ModelDrift(Construct):
             namespace=self._namespace,
             metric_name=name,
             dimensions_map={"endpoint": self._endpoint_name},
-            statistic=cloudwatch.Stats.MAXIMUM,
+            statistic=statistics.MAXIMUM,
             period=_DAY,
         )
         return with_options(metric, options)

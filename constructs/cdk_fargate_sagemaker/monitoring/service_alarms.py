@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Annotations, Duration, Names, Stack
+from aws_cdk import Annotations, Duration, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_events as events
@@ -12,8 +12,10 @@ from constructs import Construct
 from cdk_fargate_sagemaker.fargate import AnyService, ServiceMetrics, ServiceScaling
 from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 
+from .. import _statistics as statistics
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._checks import check_duration, check_flags, check_number, check_percent, plain, refusal
+from .._construct_tree import stack_of
 from .._interfaces import AnyTopic
 from .._number_token import is_token, number_text
 from .._readable_help import CallSignature, readable
@@ -343,7 +345,7 @@ class ServiceAlarms(Construct):
                 detail_type=["ECS Task State Change"],
                 detail={
                     "clusterArn": [
-                        Stack.of(self).format_arn(service="ecs", resource="cluster", resource_name=metrics.cluster_name)
+                        stack_of(self).format_arn(service="ecs", resource="cluster", resource_name=metrics.cluster_name)
                     ],
                     "group": [f"service:{metrics.service_name}"],
                     "lastStatus": ["STOPPED"],
@@ -364,7 +366,7 @@ class ServiceAlarms(Construct):
             namespace="AWS/Events",
             metric_name="TriggeredRules",
             dimensions_map={"RuleName": rule.rule_name},
-            statistic=cloudwatch.Stats.SUM,
+            statistic=statistics.SUM,
             period=Duration.minutes(5),
         )
 

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .. import _statistics as statistics
 from .._checks import check_duration, check_kind
 from .._interfaces import AnyTopic
 from .._number_token import number_text
@@ -75,7 +76,7 @@ class WorkflowAlarms(Construct):
         self._undelivered = self._alarm(
             "Undelivered",
             workflow.rollback.undelivered_events.metric_approximate_number_of_messages_visible(
-                period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+                period=Duration.minutes(1), statistic=statistics.MAXIMUM
             ),
             f"{endpoint_name}: an execution ended, and its notification could not be delivered; the event is in the "
             "dead-letter queue",
@@ -86,9 +87,9 @@ class WorkflowAlarms(Construct):
             cloudwatch.MathExpression(
                 expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
                 using_metrics={
-                    "failed": rollback.metric_failed(statistic=cloudwatch.Stats.SUM),
-                    "timed_out": rollback.metric_timed_out(statistic=cloudwatch.Stats.SUM),
-                    "aborted": rollback.metric_aborted(statistic=cloudwatch.Stats.SUM),
+                    "failed": rollback.metric_failed(statistic=statistics.SUM),
+                    "timed_out": rollback.metric_timed_out(statistic=statistics.SUM),
+                    "aborted": rollback.metric_aborted(statistic=statistics.SUM),
                 },
                 period=Duration.minutes(5),
                 label="rollbacks that did not succeed",
@@ -101,7 +102,7 @@ class WorkflowAlarms(Construct):
             days = release_within.to_days()
             self._no_release = self._alarm(
                 "NoRelease",
-                workflow.state_machine.metric_succeeded(statistic=cloudwatch.Stats.SUM, period=_DAY),
+                workflow.state_machine.metric_succeeded(statistic=statistics.SUM, period=_DAY),
                 f"{endpoint_name}: no release succeeded for {number_text(days)} days",
                 operator=_BELOW,
                 periods=days,

@@ -1,6 +1,6 @@
 """A dashboard of the releases to an endpoint: their results, durations and failures."""
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
@@ -8,9 +8,10 @@ from constructs import Construct
 
 from cdk_fargate_sagemaker.sagemaker import ModelReleaseWorkflow
 
+from .. import _statistics as statistics
 from .._checks import check_kind
 from .._console import console_url
-from .._construct_tree import resources_below
+from .._construct_tree import region_of, resources_below
 from .._readable_help import CallSignature
 from ..sagemaker.release._endpoint_end import EndpointEnd
 from ._board import board
@@ -102,7 +103,7 @@ class WorkflowDashboard(Construct):
 
 
 def _where_to_look(workflow: ModelReleaseWorkflow) -> str:
-    region = Stack.of(workflow).region
+    region = region_of(workflow)
     console = console_url(workflow)
     parameter, table = workflow.records.current_parameter_name, workflow.records.table.table_name
     machines = {
@@ -131,7 +132,7 @@ def _outcomes(title: str, machine: sfn.IStateMachine) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title,
         left=[
-            metric(statistic=cloudwatch.Stats.SUM, period=_HOUR, label=label, color=color)
+            metric(statistic=statistics.SUM, period=_HOUR, label=label, color=color)
             for label, metric, color in outcomes
         ],
         left_y_axis=_FROM_ZERO,
@@ -147,7 +148,7 @@ def _durations(workflow: ModelReleaseWorkflow) -> cloudwatch.GraphWidget:
         left=[
             cloudwatch.MathExpression(
                 expression=f"{name} / 60000",
-                using_metrics={name: machine.metric_time(statistic=cloudwatch.Stats.MAXIMUM, period=_HOUR)},
+                using_metrics={name: machine.metric_time(statistic=statistics.MAXIMUM, period=_HOUR)},
                 period=_HOUR,
                 label=name,
             )

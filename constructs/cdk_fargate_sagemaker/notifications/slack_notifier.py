@@ -9,6 +9,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from .. import _statistics as statistics
 from .._allow import allow
 from .._interfaces import AnyKey, AnySecret, AnyTopic, check_key, check_secret, check_topic
 from .._last_queue import last_queue
@@ -113,6 +114,6 @@ class SlackNotifier(Construct):
     def metric_undelivered(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How many alerts wait undelivered (maximum over one minute); above 0 an alert did not reach Slack."""
         metric = self._dead_letter_queue.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(1), statistic=cloudwatch.Stats.MAXIMUM
+            period=Duration.minutes(1), statistic=statistics.MAXIMUM
         )
         return with_options(metric, options)

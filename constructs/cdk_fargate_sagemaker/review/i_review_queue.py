@@ -12,7 +12,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from .. import _statistics as statistics
 from .._checks import check_duration, check_number, refusal
+from .._construct_tree import once
 from .._interfaces import check_table, checked_grantee
 from .._key_use import DYNAMODB_KEY_USE
 from .._metric_names import check_dimension_value, check_namespace
@@ -175,14 +177,14 @@ class IReviewQueue(Construct):
 
         By chance, the true precision is above it on at most one day of 1,000.
         """
-        return self._measure_metric("PrecisionAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
+        return self._measure_metric("PrecisionAtMost", {"statistic": statistics.MINIMUM, **options}, _DAY)
 
     def metric_recall_at_most(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Upper bound of the recall over the last seven days, percent, once a day (minimum over the day).
 
         By chance, the true recall is above it on at most one day of 1,000.
         """
-        return self._measure_metric("RecallAtMost", {"statistic": cloudwatch.Stats.MINIMUM, **options}, _DAY)
+        return self._measure_metric("RecallAtMost", {"statistic": statistics.MINIMUM, **options}, _DAY)
 
     def metric_measuring_failed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """How often the measurement failed (sum over five minutes).
@@ -234,7 +236,7 @@ class IReviewQueue(Construct):
     def metric_throttled(self, **options: "Unpack[MetricOptions]") -> cloudwatch.IMetric:
         """How many of the service's calls DynamoDB throttled (sum over five minutes)."""
         metric = self.table.metric_throttled_requests_for_operations(
-            operations=_OPERATIONS, period=Duration.minutes(5), statistic=cloudwatch.Stats.SUM
+            operations=_OPERATIONS, period=Duration.minutes(5), statistic=statistics.SUM
         )
         assert isinstance(metric, cloudwatch.MathExpression)  # the CDK adds the operations up
         return with_options(metric, options)
@@ -245,8 +247,8 @@ class IReviewQueue(Construct):
         metric = cloudwatch.Metric(
             namespace=self.metric_namespace,
             metric_name=name,
-            dimensions_map={"table": self.table.table_name},
-            statistic=cloudwatch.Stats.MAXIMUM,
+            dimensions_map={"table": _table_name(self.table)},
+            statistic=statistics.MAXIMUM,
             period=period,
         )
         return with_options(metric, options)
@@ -265,7 +267,7 @@ class IReviewQueue(Construct):
             namespace=namespace,
             metric_name=name,
             dimensions_map={"service": service_name},
-            statistic=cloudwatch.Stats.SUM,
+            statistic=statistics.SUM,
             period=period,
         )
         return with_options(metric, options)
@@ -309,3 +311,8 @@ def review_environment(
         check_duration("ttl", ttl, at_least=Duration.days(1), at_most=LONGEST_TTL, whole="days")
         environment["REVIEW_TTL_DAYS"] = number_text(ttl.to_days())
     return environment
+
+
+@once
+def _table_name(table: dynamodb.ITable) -> str:
+    return table.table_name

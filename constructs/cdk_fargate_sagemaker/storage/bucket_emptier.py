@@ -7,6 +7,7 @@ from constructs import Construct
 
 from .._allow import allow
 from .._checks import check_kind
+from .._construct_tree import stack_of
 from .._interfaces import AnyKey, check_key
 from .._packaged_function import PackagedFunction
 from .._readable_help import CallSignature
@@ -48,7 +49,7 @@ class BucketEmptier(Construct):
         check_kind("bucket", bucket, s3.Bucket, "an s3.Bucket of this app", "CloudFormation deletes no other bucket")
         if log_encryption_key is not None:
             check_key("log_encryption_key", log_encryption_key)
-        packaged = _emptying_function(Stack.of(self), log_encryption_key)
+        packaged = _emptying_function(stack_of(self), log_encryption_key)
         Tags.of(bucket).add(_TAG, "true", include_resource_types=["AWS::S3::Bucket"])
         allow(
             packaged.role,

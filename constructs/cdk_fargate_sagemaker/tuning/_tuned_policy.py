@@ -17,7 +17,7 @@ from cdk_fargate_sagemaker.fargate._service_parts import ServiceParts
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
 from .._checks import check_interface, check_sequence, plain, refusal
-from .._construct_tree import resources_below
+from .._construct_tree import resources_below, stack_of
 from ..errors import InvalidArgumentError
 from .tuner_settings import check_ceiling
 
@@ -26,7 +26,7 @@ _TUNED_BY = "cdk-fargate-sagemaker:tuned-by"
 
 def cpu_policy(scalable_target: IScalableTargetRef) -> tuple[applicationautoscaling.CfnScalingPolicy, float]:
     """The only policy that tracks the average CPU, and its declared target."""
-    stack = Stack.of(scalable_target)
+    stack = stack_of(scalable_target)
     found: list[tuple[applicationautoscaling.CfnScalingPolicy, float]] = []
     for construct in resources_below(scalable_target, applicationautoscaling.CfnScalingPolicy):
         declared: dict[str, Any] = stack.resolve(construct.target_tracking_scaling_policy_configuration) or {}

@@ -1,8 +1,10 @@
 from collections.abc import Mapping
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+from .._construct_tree import partition_of
 
 # Transient errors. SNS's throttling has no error of its own in Step Functions, so SNS's general exception is included.
 _TRANSIENT_ERRORS = {
@@ -129,7 +131,7 @@ def _task(
 ) -> sfn.CustomState:
     state: dict[str, object] = {
         "Type": "Task",
-        "Resource": f"arn:{Stack.of(scope).partition}:states:::{resource}",
+        "Resource": f"arn:{partition_of(scope)}:states:::{resource}",
         "Arguments": arguments,
     }
     if assign is not None:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CustomResource, Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
@@ -26,6 +26,7 @@ from cdk_fargate_sagemaker.fargate.task_count import check_task_count
 from cdk_fargate_sagemaker.floor_decisions import LONGEST_LEAD_MINUTES, LookBack
 from cdk_fargate_sagemaker.monitoring import ServiceDashboard
 
+from .. import _statistics as statistics
 from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
@@ -39,6 +40,7 @@ from .._checks import (
     plain,
     refusal,
 )
+from .._construct_tree import stack_of
 from .._interfaces import AnyKey, AnyTopic, check_topic, checked_grantee
 from .._last_queue import last_queue
 from .._lives import is_kept, kept_from_the_start
@@ -180,7 +182,7 @@ class ForecastFloor(Construct):
                 "MIN_TASKS": number_text(least),
                 "MAX_TASKS": number_text(most),
                 "TABLE_NAME": self._table.table_name,
-                "STACK_ARN": Stack.of(self).stack_id,
+                "STACK_ARN": stack_of(self).stack_id,
                 "ALERTS_TOPIC_ARN": alerts_topic.topic_arn,
                 "METRIC_NAMESPACE": _NAMESPACE,
                 **cpu_reports(self._metrics),
@@ -230,19 +232,19 @@ class ForecastFloor(Construct):
 
     def metric_floor(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """The minimum that the floor sets, or would set in a dry run, in tasks (maximum over an hour)."""
-        return self._metric("Floor", cloudwatch.Stats.MAXIMUM, options)
+        return self._metric("Floor", statistics.MAXIMUM, options)
 
     def metric_needed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Tasks that the load of the previous hour needed at `utilization_percent` (maximum over an hour)."""
-        return self._metric("Needed", cloudwatch.Stats.MAXIMUM, options)
+        return self._metric("Needed", statistics.MAXIMUM, options)
 
     def metric_forecast(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Tasks that were forecast for the previous hour (maximum over an hour)."""
-        return self._metric("Forecast", cloudwatch.Stats.MAXIMUM, options)
+        return self._metric("Forecast", statistics.MAXIMUM, options)
 
     def metric_missed(self, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Hours that needed at least 1.5 times the forecast tasks, or at most two thirds of them (sum over an hour)."""
-        return self._metric("Missed", cloudwatch.Stats.SUM, options)
+        return self._metric("Missed", statistics.SUM, options)
 
     def _metric(self, name: str, statistic: str, options: MetricOptions) -> cloudwatch.Metric:
         metric = cloudwatch.Metric(
@@ -288,7 +290,7 @@ class ForecastFloor(Construct):
         return table
 
     def _grant_function(self, alerts_topic: sns.ITopic) -> None:
-        stack, role = Stack.of(self), self._packaged.role
+        stack, role = stack_of(self), self._packaged.role
         allow(role, ["dynamodb:GetItem", "dynamodb:PutItem"], self._table.table_arn)
         allow(
             role,
@@ -361,7 +363,7 @@ class ForecastFloor(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.cloudformation"],
                 detail_type=["CloudFormation Stack Status Change"],
-                detail={"stack-id": [Stack.of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
+                detail={"stack-id": [stack_of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
             ),
             targets=[target],
         )
@@ -395,7 +397,7 @@ class ForecastFloor(Construct):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        failed = self._packaged.function.metric_errors(period=_LOOK_EVERY, statistic=cloudwatch.Stats.SUM).create_alarm(
+        failed = self._packaged.function.metric_errors(period=_LOOK_EVERY, statistic=statistics.SUM).create_alarm(
             self,
             "Failed",
             alarm_description=f"{self.node.path}: the floor could not be forecast or written; see the function's logs",

@@ -12,7 +12,6 @@ from aws_cdk import (
     Fn,
     Lazy,
     RemovalPolicy,
-    Stack,
 )
 from aws_cdk import aws_applicationautoscaling as applicationautoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -38,6 +37,7 @@ from .._acknowledgment import Acknowledgment, acknowledge
 from .._allow import allow
 from .._checkov_skips import skip_checkov
 from .._checks import check_flags, check_kind, plain, refusal
+from .._construct_tree import stack_of
 from .._inline_policy import acknowledge_inline_policy
 from .._interfaces import AnyKey, AnyTopic, check_topic, checked_grantee
 from .._lives import VENDED_STATES, is_kept, kept_from_the_start, name_of_this_life
@@ -197,11 +197,11 @@ class TargetTuner(Construct):
         if max_latency_ratio is not None:
             parts.say_what_is_not_known(self, load_balancer="latency is left to the guardrail alarms")
         policy, initial = cpu_policy(scalable_target)
-        stack = Stack.of(self)
-        if Stack.of(policy) is not stack:
+        stack = stack_of(self)
+        if stack_of(policy) is not stack:
             raise refusal(
                 "service",
-                plain(f"one of the stack {Stack.of(policy).stack_name}"),
+                plain(f"one of the stack {stack_of(policy).stack_name}"),
                 f"one of the tuner's own, {stack.stack_name}",
                 "make the tuner where the service is made",
             )
@@ -312,7 +312,7 @@ class TargetTuner(Construct):
         return with_options(self._state_machine.metric_failed(), options)
 
     def _grant_function(self, alerts_topic: sns.ITopic, dashboard: cloudwatch.Dashboard | None) -> None:
-        stack, role = Stack.of(self), self._packaged.role
+        stack, role = stack_of(self), self._packaged.role
         allow(
             role,
             [
@@ -354,7 +354,7 @@ class TargetTuner(Construct):
             self._grant_changes(dashboard)
 
     def _grant_changes(self, dashboard: cloudwatch.Dashboard | None) -> None:
-        stack, role = Stack.of(self), self._packaged.role
+        stack, role = stack_of(self), self._packaged.role
         allow(
             role,
             ["application-autoscaling:PutScalingPolicy"],
@@ -494,7 +494,7 @@ class TargetTuner(Construct):
             event_pattern=events.EventPattern(
                 source=["aws.cloudformation"],
                 detail_type=["CloudFormation Stack Status Change"],
-                detail={"stack-id": [Stack.of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
+                detail={"stack-id": [stack_of(self).stack_id], "status-details": {"status": list(_DEPLOYED)}},
             ),
             targets=[target],
         )

@@ -1,9 +1,10 @@
 import re
 
-from aws_cdk import Stack, Stage, Token
+from aws_cdk import Stage, Token
 from constructs import Construct
 
 from ..._checks import check_kind, refusal
+from ..._construct_tree import stack_of
 
 _CLAIM = "cdk-fargate-sagemaker:endpoint-name"
 # SageMaker writes names in ARNs in lower case, so a policy matches only a name in lower case.
@@ -38,7 +39,7 @@ def claim_endpoint_name(owner: Construct, endpoint_name: str) -> None:
     """
     if Token.is_unresolved(endpoint_name):
         return
-    stack, stage = Stack.of(owner), Stage.of(owner)
+    stack, stage = stack_of(owner), Stage.of(owner)
     where = [stack.account, stack.region]
     if stage is not None and any(Token.is_unresolved(part) for part in where):
         where.append(stage.node.path)

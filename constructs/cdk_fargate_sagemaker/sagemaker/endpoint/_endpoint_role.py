@@ -1,11 +1,11 @@
 """The role that an endpoint's containers use, and SageMaker on their behalf."""
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from ..._allow import allow
+from ..._construct_tree import account_of, stack_of
 from ..._inline_policy import acknowledge_inline_policy
 from ..._key_use import ENVELOPE_KEY_USE, allow_key
 from ..._resource_policy import open_to_account
@@ -49,7 +49,7 @@ def endpoint_role(
         id,
         description=f"What the endpoint {endpoint_name} may do",
         assumed_by=iam.ServicePrincipal(
-            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+            "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account_of(scope)}}
         ),
     )
     acknowledge_inline_policy(role)
@@ -83,7 +83,7 @@ def _allow_data_capture(role: iam.Role, capture: DataCapture) -> None:
 
 def allow_network_interfaces(role: iam.Role, placement: VpcPlacement) -> None:
     """Allows what SageMaker requires of a role whose containers are in a VPC."""
-    stack = Stack.of(role)
+    stack = stack_of(role)
     allow(
         role,
         _NETWORK_INTERFACES,

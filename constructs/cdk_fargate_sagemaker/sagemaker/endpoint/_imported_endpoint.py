@@ -1,11 +1,12 @@
 import jsii
-from aws_cdk import ArnFormat, Resource, Stack, Token
+from aws_cdk import ArnFormat, Resource, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.interfaces.aws_sagemaker import EndpointReference
 from constructs import Construct
 
 from ..._checks import check_kind, refusal
+from ..._construct_tree import stack_of
 from ..._interfaces import checked_grantee
 
 
@@ -31,7 +32,7 @@ class ImportedEndpoint(Resource):
             )
         super().__init__(scope, id, environment_from_arn=endpoint_arn)
         self._endpoint_arn = endpoint_arn
-        name = endpoint_name or Stack.of(self).split_arn(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
+        name = endpoint_name or stack_of(self).split_arn(endpoint_arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
         assert name is not None
         self._endpoint_name = name
 

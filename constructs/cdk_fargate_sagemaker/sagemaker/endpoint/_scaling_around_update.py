@@ -1,11 +1,12 @@
 """The scaling of an endpoint that CloudFormation updates."""
 
-from aws_cdk import CustomResource, Duration, Stack
+from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from ..._allow import allow
+from ..._construct_tree import stack_of
 from ..._packaged_function import PackagedFunction
 from ..configuration._endpoint_requests import register_scalable_target_request, scaled_variants, scaling_policy_request
 from ..configuration.endpoint_configuration import EndpointConfiguration
@@ -44,12 +45,12 @@ class ScalingAroundUpdate(Construct):
         allow(
             packaged.role,
             ["sagemaker:DescribeEndpoint"],
-            Stack.of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name),
+            stack_of(self).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name),
         )
         allow(
             packaged.role,
             ["sagemaker:DescribeEndpointConfig"],
-            Stack.of(self).format_arn(service="sagemaker", resource="endpoint-config", resource_name="*"),
+            stack_of(self).format_arn(service="sagemaker", resource="endpoint-config", resource_name="*"),
             wildcard_reason="CloudFormation gives each configuration a new name; they are only read.",
         )
         variants = [
@@ -71,7 +72,7 @@ class ScalingAroundUpdate(Construct):
                 properties={
                     "Step": name,
                     "EndpointName": endpoint_name,
-                    "Variants": Stack.of(self).to_json_string(variants),
+                    "Variants": stack_of(self).to_json_string(variants),
                 },
                 service_timeout=Duration.minutes(5),
             )

@@ -1,7 +1,8 @@
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 
 from ..._allow import allow
+from ..._construct_tree import stack_of
 from ..configuration._endpoint_requests import SCALABLE_DIMENSION, scaled_variants
 from ..configuration.endpoint_configuration import EndpointConfiguration
 
@@ -12,7 +13,7 @@ def allow_scaling(role: iam.Role, endpoint_name: str, configuration: EndpointCon
     """Allows `role` to register and deregister the endpoint's variants that scale, and to set their policies."""
     if not scaled_variants(configuration):
         return
-    stack = Stack.of(role)
+    stack = stack_of(role)
     allow(
         role,
         [

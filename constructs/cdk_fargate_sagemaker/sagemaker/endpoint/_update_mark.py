@@ -6,6 +6,8 @@ The endpoint's alarms do not notify during heartbeats, because the workflow repo
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from ... import _statistics as statistics
+
 MARKS_NAMESPACE = "ModelReleases"
 MARKS_METRIC = "EndpointUpdates"
 
@@ -16,6 +18,6 @@ def update_mark(endpoint_name: str) -> cloudwatch.Metric:
         namespace=MARKS_NAMESPACE,
         metric_name=MARKS_METRIC,
         dimensions_map={"EndpointName": endpoint_name},
-        statistic=cloudwatch.Stats.SUM,
+        statistic=statistics.SUM,
         period=Duration.minutes(1),
     )

@@ -6,6 +6,7 @@ from typing import Unpack
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from ... import _statistics as statistics
 from ..._checks import check_kind, check_percent, check_text, plain, refusal
 from ..._metric_options import (
     AnyMetric,
@@ -143,7 +144,7 @@ class EndpointMetrics:
         Raises:
             InvalidArgumentError: an argument that is not a variant.
         """
-        return with_options(self.of_instances(variant, "CPUUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self.of_instances(variant, "CPUUtilization", statistics.AVERAGE), options)
 
     def memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory that the containers use, percent of the memory of the instance, or of the serverless container.
@@ -155,7 +156,7 @@ class EndpointMetrics:
         Raises:
             InvalidArgumentError: an argument that is not a variant.
         """
-        return with_options(self.of_instances(variant, "MemoryUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self.of_instances(variant, "MemoryUtilization", statistics.AVERAGE), options)
 
     def gpu(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """GPU of the variant's instances, percent of one GPU; no value without GPUs.
@@ -167,7 +168,7 @@ class EndpointMetrics:
         Raises:
             InvalidArgumentError: an argument that is not a variant.
         """
-        return with_options(self.of_instances(variant, "GPUUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self.of_instances(variant, "GPUUtilization", statistics.AVERAGE), options)
 
     def gpu_memory(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Memory of the GPUs, percent of one GPU's; no value without GPUs.
@@ -179,7 +180,7 @@ class EndpointMetrics:
         Raises:
             InvalidArgumentError: an argument that is not a variant.
         """
-        return with_options(self.of_instances(variant, "GPUMemoryUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self.of_instances(variant, "GPUMemoryUtilization", statistics.AVERAGE), options)
 
     def disk(self, variant: EndpointVariant, **options: "Unpack[MetricOptions]") -> cloudwatch.Metric:
         """Disk that the containers use, percent of the instance's.
@@ -191,7 +192,7 @@ class EndpointMetrics:
         Raises:
             InvalidArgumentError: an argument that is not a variant.
         """
-        return with_options(self.of_instances(variant, "DiskUtilization", cloudwatch.Stats.AVERAGE), options)
+        return with_options(self.of_instances(variant, "DiskUtilization", statistics.AVERAGE), options)
 
     def instances(self, variant: EndpointVariant, **options: "Unpack[ExpressionOptions]") -> cloudwatch.MathExpression:
         """Number of the variant's instances that answer; no value in a minute without requests.
@@ -280,7 +281,7 @@ class EndpointMetrics:
         )
 
     def _sum(self, id: str, name: str) -> AnyMetric:
-        return self._folded(id, name, cloudwatch.Stats.SUM, "SUM")
+        return self._folded(id, name, statistics.SUM, "SUM")
 
     def _folded(self, id: str, name: str, statistic: str, fold: str) -> AnyMetric:
         """The metric of the only variant, or the metrics of several variants combined by `fold`."""

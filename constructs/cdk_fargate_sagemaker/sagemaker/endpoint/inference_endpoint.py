@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 import jsii
-from aws_cdk import Names, RemovalPolicy, Resource, Stack, Token
+from aws_cdk import Names, RemovalPolicy, Resource, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -16,6 +16,7 @@ from constructs import Construct
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_kind, refusal
+from ..._construct_tree import stack_of
 from ..._interfaces import AnyKey, check_bucket, check_key
 from ..._key_use import allow_key
 from ..._lives import check_removal_policy
@@ -126,7 +127,7 @@ class InferenceEndpoint(Resource):
             endpoint_name or Names.unique_resource_name(self, max_length=LONGEST_NAME, separator="-").lower()
         )
         claim_endpoint_name(self, self._endpoint_name)
-        self._endpoint_arn = Stack.of(self).format_arn(
+        self._endpoint_arn = stack_of(self).format_arn(
             service="sagemaker", resource="endpoint", resource_name=self._endpoint_name
         )
         self._metrics = EndpointMetrics(endpoint_name=self._endpoint_name, configuration=configuration)
@@ -238,7 +239,7 @@ class InferenceEndpoint(Resource):
             InvalidArgumentError: an invalid name.
         """
         check_endpoint_name(endpoint_name)
-        arn = Stack.of(scope).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
+        arn = stack_of(scope).format_arn(service="sagemaker", resource="endpoint", resource_name=endpoint_name)
         return ImportedEndpoint(scope, id, endpoint_arn=arn, endpoint_name=endpoint_name)
 
     @property

@@ -1,9 +1,10 @@
 """Permissions for the logs and metrics that SageMaker writes with the role of a job or an endpoint."""
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat
 from aws_cdk import aws_iam as iam
 
 from ..._allow import allow
+from ..._construct_tree import stack_of
 
 
 def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
@@ -13,7 +14,7 @@ def allow_logs(role: iam.Role, writers: str, streams: str) -> None:
     policy must write it with `:*`:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
     """
-    group = Stack.of(role).format_arn(
+    group = stack_of(role).format_arn(
         service="logs",
         resource="log-group",
         resource_name=f"/aws/sagemaker/{writers}",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -10,6 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ..._allow import allow
+from ..._construct_tree import stack_of
 from ..._inline_policy import acknowledge_inline_policy
 from ..._key_use import allow_key, through_dynamodb
 from ..._packaged_function import PackagedFunction
@@ -47,7 +48,7 @@ class EndpointEnd(Construct):
         removal_policy: RemovalPolicy,
     ) -> None:
         super().__init__(scope, id)
-        stack = Stack.of(self)
+        stack = stack_of(self)
         keep = removal_policy is not RemovalPolicy.DESTROY
         scaled = [variant.name for variant, _ in scaled_variants(configuration)]
         packaged = PackagedFunction(

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 
 from ..._allow import allow
 from ..._checks import check_kind, check_sequence, check_text, refusal
+from ..._construct_tree import stack_of
 from ..._interfaces import check_bucket
 from ..._key_use import allow_key
 from ..._readable_help import readable
@@ -121,7 +122,7 @@ class AthenaUnload(ReleaseStage):
 
     def _allow(self, release: ReleaseBinding) -> None:
         role, data_bucket = release.role, release.data_bucket
-        stack = Stack.of(role)
+        stack = stack_of(role)
         allow(
             role,
             ["athena:GetQueryExecution", "athena:StartQueryExecution", "athena:StopQueryExecution"],

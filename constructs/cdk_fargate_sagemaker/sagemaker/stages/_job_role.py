@@ -1,8 +1,8 @@
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from ..._construct_tree import stack_of
 from ..._inline_policy import acknowledge_inline_policy
 from ..endpoint._endpoint_role import allow_network_interfaces
 from ..machines._log_streams import allow_logs, allow_metrics
@@ -25,7 +25,7 @@ def job_role(
 
     Its image, and what it reads and writes, are for the caller to grant.
     """
-    stack = Stack.of(scope)
+    stack = stack_of(scope)
     role = iam.Role(
         scope,
         id,

@@ -1,7 +1,7 @@
-from aws_cdk import Stack
 from constructs import Construct
 
 from ..._console import console_url
+from ..._construct_tree import region_of
 
 
 def failure_alert(
@@ -27,6 +27,6 @@ def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: st
 
 
 def _console(scope: Construct, execution: str) -> str:
-    region = Stack.of(scope).region
+    region = region_of(scope)
     page = f"{console_url(scope)}/states/home?region={region}#/v2/executions/details/"
     return f"'{page}' & {execution}"

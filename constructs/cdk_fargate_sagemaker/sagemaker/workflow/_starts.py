@@ -1,4 +1,4 @@
-from aws_cdk import Annotations, Duration, Stack
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -10,6 +10,7 @@ from constructs import Construct
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import refusal
+from ..._construct_tree import account_of, stack_of
 from ..._inline_policy import acknowledge_inline_policy
 from ..._managed_queue_key import explain_managed_key
 from ..._readable_reference import readable_reference
@@ -67,7 +68,7 @@ def send_events(bucket: s3.IBucket) -> None:
     if isinstance(resource, s3.CfnBucket):
         resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
         return
-    if is_of_other_account(bucket, Stack.of(bucket).account):
+    if is_of_other_account(bucket, account_of(bucket)):
         raise refusal(
             "start_on_new_data",
             True,
@@ -76,7 +77,7 @@ def send_events(bucket: s3.IBucket) -> None:
         )
     Annotations.of(bucket).add_warning_v2(
         "cdk-fargate-sagemaker:bucket-events",
-        f"this app cannot change {readable_reference(Stack.of(bucket).resolve(bucket.bucket_name))}: have its owner "
+        f"this app cannot change {readable_reference(stack_of(bucket).resolve(bucket.bucket_name))}: have its owner "
         "switch on its notifications to EventBridge, without which new posts start no release; then acknowledge this "
         "warning on the imported bucket",
     )

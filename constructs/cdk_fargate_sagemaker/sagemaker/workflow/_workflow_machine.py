@@ -1,7 +1,7 @@
 from typing import Any
 
 import jsii
-from aws_cdk import Duration, IResolvable, IStableAnyProducer, Lazy, RemovalPolicy, Stack
+from aws_cdk import Duration, IResolvable, IStableAnyProducer, Lazy, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -10,6 +10,7 @@ from constructs import Construct
 
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
+from ..._construct_tree import once, stack_of
 from ..._inline_policy import acknowledge_inline_policy
 from ..._lives import VENDED_STATES, name_of_this_life
 from ..._log_key import log_key
@@ -85,10 +86,16 @@ class _Tags:
         self._scope = scope
 
     def produce(self) -> Any:
-        machine = self._scope.node.find_child(_MACHINE).node.default_child
-        assert isinstance(machine, sfn.CfnStateMachine)
-        values = machine.tags.tag_values()
+        values = _machine(self._scope).tags.tag_values()
         return [{"Key": key, "Value": value} for key, value in values.items()] or None
+
+
+# Every state of a definition that has the tags asks for it.
+@once
+def _machine(scope: Construct) -> sfn.CfnStateMachine:
+    machine = scope.node.find_child(_MACHINE).node.default_child
+    assert isinstance(machine, sfn.CfnStateMachine)
+    return machine
 
 
 def allow_waiting(role: iam.Role, rule: str) -> None:
@@ -96,5 +103,5 @@ def allow_waiting(role: iam.Role, rule: str) -> None:
     allow(
         role,
         ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
-        Stack.of(role).format_arn(service="events", resource="rule", resource_name=rule),
+        stack_of(role).format_arn(service="events", resource="rule", resource_name=rule),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -12,6 +12,7 @@ from constructs import Construct
 from ..._acknowledgment import Acknowledgment, acknowledge
 from ..._allow import allow
 from ..._checks import check_sequence
+from ..._construct_tree import stack_of
 from ..._interfaces import AnyKey, AnyTopic, check_bucket, check_key, check_topic
 from ..._key_use import DYNAMODB_KEY_USE, ENVELOPE_KEY_USE, allow_key, through_dynamodb
 from ..._lives import check_removal_policy, is_kept, kept_from_the_start
@@ -75,7 +76,7 @@ class ReleaseRecords(Construct):
         check_topic("alerts_topic", alerts_topic)
         check_key("encryption_key", encryption_key)
         check_removal_policy(removal_policy)
-        stack = Stack.of(self)
+        stack = stack_of(self)
         self._endpoint_name = endpoint_name
         self._current_parameter_name = f"/sagemaker/{endpoint_name}/current-release"
         self._table = dynamodb.Table(
@@ -249,7 +250,7 @@ class ReleaseRecords(Construct):
         allow(
             role,
             ["iam:GetRole"],
-            Stack.of(self).format_arn(service="iam", region="", resource="role", resource_name="*"),
+            stack_of(self).format_arn(service="iam", region="", resource="role", resource_name="*"),
             wildcard_reason="The role of a model that somebody else created is unknown; only its existence is checked.",
         )
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
