@@ -141,6 +141,7 @@ CHOSEN = {
     ),
     "endpoint alarms": _alarms("endpoint_alarms", share=0.1),
     "workflow alarms": _alarms("workflow_alarms", share=0.12),
+    "service alarms": _alarms("service_alarms", share=0.12),
 }
 
 
