@@ -50,19 +50,29 @@ def empty(s3: Any, bucket: str, context: Any) -> None:
         return
     _deny_writes(s3, bucket)
     deleted = 0
+    # The denial takes effect a little later, and what is written meanwhile may sort before the page that is listed.
+    while (further := _delete_versions(s3, bucket, context, deleted)) > 0:
+        deleted += further
+    LOGGER.info("%s: %d versions deleted", bucket, deleted)
+
+
+def _delete_versions(s3: Any, bucket: str, context: Any, before: int) -> int:
+    """Deletes all versions that one listing has; returns their number."""
+    deleted = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if not versions:
             continue
         if context.get_remaining_time_in_millis() < ANSWERING_RESERVE_MS:
-            raise StillFullError(f"{bucket}: {deleted} versions are deleted, more are left: delete the stack again")
+            done = before + deleted
+            raise StillFullError(f"{bucket}: {done} versions are deleted, more are left: delete the stack again")
         listed = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
         refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": listed, "Quiet": True}).get("Errors", [])
         if refused:
             first = refused[0]
             raise StillFullError(f"{bucket}: S3 keeps {first['Key']} ({first['Code']}: {first['Message']})")
         deleted += len(listed)
-    LOGGER.info("%s: %d versions deleted", bucket, deleted)
+    return deleted
 
 
 def _ends_with_its_stack(s3: Any, bucket: str) -> bool:

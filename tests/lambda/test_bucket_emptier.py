@@ -65,6 +65,26 @@ def test_nothing_is_taken_in_any_more(emptier: ModuleType, s3: Any, bucket: str)
     assert denial["Resource"] == f"arn:aws:s3:::{bucket}/*"
 
 
+def test_what_is_written_while_the_bucket_is_emptied_goes_too(
+    emptier: ModuleType, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=bucket, Key="b", Body=b"a")
+    # A log that arrives just before the denial takes effect sorts before what is listed.
+    monkeypatch.setattr(emptier, "_deny_writes", lambda s3, bucket: None)
+    delete = s3.delete_objects
+    arriving = ["a"]
+
+    def delete_and_receive(**request: Any) -> Any:
+        result = delete(**request)
+        while arriving:
+            s3.put_object(Bucket=bucket, Key=arriving.pop(), Body=b"a")
+        return result
+
+    monkeypatch.setattr(s3, "delete_objects", delete_and_receive)
+    emptier.empty(s3, bucket, with_time())
+    assert left_in(s3, bucket) == 0
+
+
 def test_a_bucket_that_is_kept_by_now_keeps_its_contents(emptier: ModuleType, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="a", Body=b"a")
     s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "other", "Value": "true"}]})
