@@ -2,8 +2,9 @@
 
 It deletes only resources of releases in the releases' table, and never one that the endpoint uses. A release's jobs,
 its model and its endpoint configuration have the release's name. Its files are below `runs/<name of the execution>/`,
-with copies of people's posts, and `models/<release>/`; all their versions are deleted. A record gets `cleaning` before
-the first deletion, so that no rollback chooses it, and `cleaned` after the last one; the next clean-up completes an
+with copies of people's posts, and `models/<release>/`; all their versions are deleted. An export of a table continues
+after its release was stopped and writes there later, so each clean-up looks again. A record gets `cleaning` before the
+first deletion, so that no rollback chooses it, and `cleaned` after the last one; the next clean-up completes an
 interrupted one.
 """
 
@@ -25,6 +26,7 @@ LOGGER.setLevel(logging.INFO)
 RELEASE_PREFIX = "release#"
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
+LATEST_FILES = datetime.timedelta(days=30)
 REPORTING_RESERVE_S = 5.0  # time that the runtime needs to report an error before the time limit
 
 
@@ -96,7 +98,7 @@ class Cleaner:
                 break
             deleted += self._delete(release) + self._delete_files(record)
             self._mark(record["entry"], "cleaned")
-        return deleted
+        return deleted + self._delete_late_files(records)
 
     def discard(self, release: str, *, deadline: float) -> list[str]:
         """Stops the release's jobs and deletes its endpoint configuration, its model and its files.
@@ -105,7 +107,8 @@ class Cleaner:
 
         Raises ReleaseInUseError, and JobStillRunningError after `deadline` (by `time.monotonic`).
         """
-        record = next((record for record in self._records() if record["release"] == release), None)
+        records = self._records()
+        record = next((record for record in records if record["release"] == release), None)
         if record is None:
             LOGGER.info("the table holds no release %s: nothing was created for it", release)
             return []
@@ -115,7 +118,7 @@ class Cleaner:
         self._mark(record["entry"], "cleaning")
         deleted = self._delete(release) + self._delete_files(record)
         self._mark(record["entry"], "cleaned")
-        return stopped + deleted
+        return stopped + deleted + self._delete_late_files(records)
 
     def _kept(self, records: list[dict[str, str]], keep: int) -> set[str]:
         good = [record["release"] for record in records if record["outcome"] == "released"]
@@ -193,6 +196,18 @@ class Cleaner:
             folders.append(f"runs/{execution}/")
         return [f"files in {folder}" for folder in folders if self._empty(folder)]
 
+    def _delete_late_files(self, records: list[dict[str, str]]) -> list[str]:
+        """Deletes what was written for failed and stopped releases after they were cleaned: nobody can stop an export
+        of DynamoDB's, or a function that runs.
+        """
+        since = _moment(datetime.datetime.now(datetime.UTC) - LATEST_FILES)
+        return [
+            deleted
+            for record in records
+            if record["outcome"] != "released" and record.get("cleaned", "") > since
+            for deleted in self._delete_files(record)
+        ]
+
     def _empty(self, folder: str) -> bool:
         deleted = False
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=folder)
@@ -251,12 +266,16 @@ class Cleaner:
 
 
 def _marking(mark: str) -> dict[str, Any]:
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {
         "UpdateExpression": f"SET {mark} = :now",
         "ConditionExpression": "attribute_exists(entry)",
-        "ExpressionAttributeValues": {":now": {"S": now}},
+        "ExpressionAttributeValues": {":now": {"S": _moment(datetime.datetime.now(datetime.UTC))}},
     }
+
+
+def _moment(when: datetime.datetime) -> str:
+    """A time as the records store it; it sorts as text."""
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _unless_missing(call: Callable[[], Any]) -> Any:

@@ -262,6 +262,23 @@ def test_a_failed_release_leaves_no_copy_of_a_post(releases: Releases) -> None:
     assert kept == 1
 
 
+def test_what_an_export_writes_after_its_release_was_discarded_goes_with_the_next_clean_up(releases: Releases) -> None:
+    releases.add("one")
+    releases.add("stopped", "older", outcome="stopped")
+    releases.discard("stopped")
+    releases.write_files("one", "stopped")
+
+    releases.add("failed", outcome="failed")
+    deleted = releases.discard("failed")
+
+    assert f"files in runs/{releases.run('stopped')}/" in deleted
+    assert releases.files() == {releases.run("one"), releases.name("one")}
+
+    releases.write_files("stopped")
+    assert f"files in runs/{releases.run('stopped')}/" in releases.clean_up(1)
+    assert releases.files() == {releases.run("one"), releases.name("one")}
+
+
 def test_files_of_kept_releases_stay_and_those_of_older_ones_go(releases: Releases) -> None:
     releases.add("one", "two", "three")
     releases.write_files("one", "two", "three")
