@@ -393,7 +393,8 @@ def _notify_not_adopted(table: ReleaseTable, found: dict[str, Any], missing: str
     text = (
         f"The endpoint {endpoint} serves {configuration}, which has no record, and {missing}. So there is no current "
         "release: the release that starts now is compared with none, and replaces what serves. Until then the endpoint "
-        "keeps serving; if the release fails, the endpoint stays as it is."
+        "keeps serving, also if the release fails before it is in service. If it fails later, as in the endpoint's "
+        "check, the endpoint is deleted: there is nothing to roll back to."
     )
     LOGGER.warning("%s", text)
     client("sns").publish(
