@@ -1,10 +1,12 @@
 """Deletes an endpoint with the stack of its workflow, or reports what is kept and what it costs.
 
 CloudFormation does not know the endpoint, its configurations and its models, because the workflow made them. A custom
-resource that is deleted before the workflow calls this function. It first stops running executions. With `Keep` false,
-it then deletes the endpoint, the configurations and models that the releases' table names, the scaling of the variants,
-the parameter with the current release, and the endpoint's log group. With `Keep` true it publishes what is kept; a
-failure then does not stop the deletion of the stack.
+resource that is deleted before the workflow calls this function. It first stops running executions, and has the
+cleaner discard their releases, with their copies of people's posts. With `Keep` false, it deletes the endpoint, the
+configurations and models that the releases' table names, the scaling of the variants, the parameter with the current
+release, and the endpoint's log group. If no release has begun, as when a first deployment failed, an endpoint of that
+name is not the stack's: it is left alone. With `Keep` true it publishes what is kept; a failure then does not stop the
+deletion of the stack.
 
 It waits for an endpoint that is being updated. If this takes longer than the function's time limit, the function
 invokes itself again, for as long as CloudFormation waits.
@@ -21,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 LOGGER = logging.getLogger(__name__)
 LOGGER.setLevel(logging.INFO)
@@ -39,6 +42,10 @@ class _OutOfTimeError(Exception):
     pass
 
 
+class NotDiscardedError(Exception):
+    """The cleaner could not discard a release that was interrupted; the message says why."""
+
+
 def handler(event: dict[str, Any], context: Any) -> None:
     """Always answers CloudFormation, which would otherwise wait for an hour."""
     if event["RequestType"] != "Delete":
@@ -49,10 +56,16 @@ def handler(event: dict[str, Any], context: Any) -> None:
     keep = event["ResourceProperties"]["Keep"] == "true"
     try:
         remover = Remover(deadline)
-        remover.stop_executions()
         if keep:
+            try:
+                remover.stop_executions()
+                remover.discard_interrupted()
+            except Exception:
+                # What stays, and what it costs, is reported in any case.
+                LOGGER.exception("a release that was running is not discarded")
             remover.notify_of_what_stays()
         else:
+            remover.stop_executions()
             remover.remove()
     except _OutOfTimeError as busy:
         if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - context.get_remaining_time_in_millis() / 1000:
@@ -87,15 +100,44 @@ class Remover:
                 for execution in running:
                     LOGGER.info("stops %s", execution)
                     states.stop_execution(executionArn=execution, error="StackDeleted", cause="its stack is deleted")
+                # The list of running executions lags behind.
+                self._wait(f"{len(running)} executions of {machine} are being stopped")
+
+    def discard_interrupted(self) -> None:
+        """Has the cleaner discard releases that were running: their jobs, and what they wrote below `runs/`.
+
+        The rule that rolls back a stopped release is already deleted. Raises NotDiscardedError.
+        """
+        for record in self._records():
+            if record.get("outcome") != "running":
+                continue
+            seconds = self._deadline - time.monotonic()
+            if seconds < 1:
+                raise _OutOfTimeError(f"release {record['release']} is not discarded yet")
+            cleaner = boto3.client("lambda", config=Config(read_timeout=seconds, retries={"total_max_attempts": 1}))
+            request = {"operation": "discard", "release": record["release"]}
+            try:
+                result = cleaner.invoke(FunctionName=os.environ["CLEANER"], Payload=json.dumps(request).encode())
+            except ReadTimeoutError:
+                raise _OutOfTimeError(f"release {record['release']} is being discarded") from None
+            if "FunctionError" in result:
+                error = json.load(result["Payload"])
+                raise NotDiscardedError(f"{error.get('errorType')}: {error.get('errorMessage')}")
+            LOGGER.info("discarded %s", record["release"])
 
     def remove(self) -> None:
         """Deletes all resources that the workflow made outside the stack."""
-        releases = self._releases()
+        records = self._records()
+        if not records:
+            LOGGER.info("no release has begun: an endpoint %s is not of this stack, and stays", self._endpoint)
+            return
+        releases = self._uncleaned(records)
         for release in releases:
             self._stop_jobs(release)
         serving = self._settled()
         configurations = {*releases, *(name for name in serving if self._is_own(name))}
         self._delete_endpoint()
+        self.discard_interrupted()
         for name in sorted(configurations):
             models = {name, *(model for model in self._models(self._configuration(name)) if self._is_own(model))}
             _unless_missing(functools.partial(self._sagemaker.delete_endpoint_config, EndpointConfigName=name))
@@ -115,7 +157,7 @@ class Remover:
         endpoint = self._described()
         configurations = {
             name: described
-            for name in {*self._releases(), *self._serving(endpoint)}
+            for name in {*self._uncleaned(self._records()), *self._serving(endpoint)}
             if (described := self._configuration(name)) is not None
         }
         if endpoint is None and not configurations:
@@ -129,13 +171,17 @@ class Remover:
             f"configurations: {', '.join(sorted(configurations)) or 'none'}",
             f"models: {', '.join(sorted(models)) or 'none'}",
             f"costs: {self._cost(endpoint, configurations)}; configurations and models cost nothing",
-            "Its role is deleted with the stack: the endpoint keeps serving, and cannot be updated. To delete it:",
-            f"aws sagemaker delete-endpoint --endpoint-name {self._endpoint}",
         ]
+        if endpoint is not None:
+            lines += [
+                "Its role is deleted with the stack: the endpoint keeps serving, and cannot be updated. To delete it:",
+                f"aws sagemaker delete-endpoint --endpoint-name {self._endpoint}",
+            ]
+        kept = "is kept, and is billed" if endpoint else "is no endpoint; its configurations and models are kept"
         LOGGER.warning("%s", "\n".join(lines))
         boto3.client("sns").publish(
             TopicArn=os.environ["ALERTS_TOPIC"],
-            Subject=f"{self._endpoint} is kept, and is billed"[:LONGEST_SUBJECT],
+            Subject=f"{self._endpoint} {kept}"[:LONGEST_SUBJECT],
             Message="\n".join(lines),
         )
 
@@ -143,18 +189,20 @@ class Remover:
         if endpoint is None:
             return "nothing per hour"
         prices = json.loads((Path(__file__).parent / "instance_prices.json").read_text(encoding="utf-8"))
-        counts = {
-            variant["VariantName"]: variant.get("CurrentInstanceCount")
-            for variant in endpoint.get("ProductionVariants", [])
-        }
-        dollars, unknown, serverless = 0.0, set(), False
+        counts = {variant["VariantName"]: variant.get("CurrentInstanceCount") for variant in _variants(endpoint)}
+        dollars, unknown, serverless = 0.0, set(), set()
         for name in self._serving(endpoint):
+            if configurations.get(name) == {}:
+                unknown.add(f"the configuration {name}")
             for variant in _variants(configurations.get(name)):
                 kind = variant.get("InstanceType")
                 if kind is None:
-                    serverless = True
+                    serverless.add("by use")
+                    if variant.get("ServerlessConfig", {}).get("ProvisionedConcurrency"):
+                        serverless.add("for provisioned concurrency")
                 elif kind in prices["instance_hour"]:
-                    count = counts.get(variant["VariantName"]) or variant.get("InitialInstanceCount", 1)
+                    count = counts.get(variant["VariantName"])
+                    count = variant.get("InitialInstanceCount", 1) if count is None else count
                     dollars += count * prices["instance_hour"][kind]
                 else:
                     unknown.add(kind)
@@ -162,11 +210,11 @@ class Remover:
         if unknown:
             parts.append(f"and that of {', '.join(sorted(unknown))}, whose price is unknown here")
         if serverless:
-            parts.append("and its serverless variants by use")
+            parts.append(f"and its serverless variants {' and '.join(sorted(serverless))}")
         return " ".join(parts)
 
-    def _releases(self) -> list[str]:
-        """The names of all releases that may have left resources."""
+    def _records(self) -> list[dict[str, str]]:
+        """The attributes of all releases' records that are needed here."""
         pages = (
             boto3.client("dynamodb")
             .get_paginator("query")
@@ -177,7 +225,13 @@ class Remover:
                 ExpressionAttributeValues={":endpoint": {"S": self._endpoint}, ":prefix": {"S": RELEASE_PREFIX}},
             )
         )
-        return [item["release"]["S"] for page in pages for item in page["Items"] if "cleaned" not in item]
+        names = ("release", "outcome", "cleaned")
+        return [{name: item[name]["S"] for name in names if name in item} for page in pages for item in page["Items"]]
+
+    @staticmethod
+    def _uncleaned(records: list[dict[str, str]]) -> list[str]:
+        """The names of all releases that may have left resources."""
+        return [record["release"] for record in records if "cleaned" not in record]
 
     def _stop_jobs(self, release: str) -> None:
         """Stops the jobs of that name; they need no resource of the stack to stop."""
@@ -243,9 +297,15 @@ class Remover:
         return {name for name in (endpoint.get("EndpointConfigName"), pending) if name}
 
     def _configuration(self, name: str) -> dict[str, Any] | None:
-        described: dict[str, Any] | None = _unless_missing(
-            functools.partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
-        )
+        """Its description; None if it does not exist, empty if it has no release's name and may not be described."""
+        try:
+            described: dict[str, Any] | None = _unless_missing(
+                functools.partial(self._sagemaker.describe_endpoint_config, EndpointConfigName=name)
+            )
+        except ClientError as fault:
+            if fault.response["Error"]["Code"] != "AccessDeniedException" or self._is_own(name):
+                raise
+            return {}
         return described
 
     def _models(self, configuration: dict[str, Any] | None) -> set[str]:
@@ -255,9 +315,10 @@ class Remover:
         return name.startswith(f"{self._endpoint}-")
 
 
-def _variants(configuration: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def _variants(described: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """The variants of an endpoint or of a configuration, shadow variants too."""
     for kind in ("ProductionVariants", "ShadowProductionVariants"):
-        yield from (configuration or {}).get(kind, [])
+        yield from (described or {}).get(kind, [])
 
 
 def _running(states: Any, machine: str) -> list[str]:

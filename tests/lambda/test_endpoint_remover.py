@@ -1,3 +1,4 @@
+import io
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,13 +30,16 @@ class Endpoint:
     def sagemaker(self) -> Any:
         return self.aws.client("sagemaker")
 
-    def release(self, release: str, *, cleaned: bool = False, instance_type: str = "ml.m5.large") -> str:
+    def release(
+        self, release: str, *, cleaned: bool = False, outcome: str = "released", instance_type: str = "ml.m5.large"
+    ) -> str:
         name = f"{self.name}-{release}"
         item = {
             "endpoint": {"S": self.name},
             "entry": {"S": f"release#{release}"},
             "release": {"S": name},
-            "outcome": {"S": "released"},
+            "outcome": {"S": outcome},
+            "execution": {"S": f"arn:aws:states:us-east-1:123456789012:execution:release:{name}"},
         }
         if cleaned:
             item["cleaned"] = {"S": "2026-01-01T00:00:00Z"}
@@ -97,6 +101,8 @@ def endpoint(
         "CURRENT_PARAMETER": f"/{name}/current",
         "SCALED_VARIANTS": "[]",
         "ALERTS_TOPIC": aws.client("sns").create_topic(Name=name)["TopicArn"],
+        "CLEANER": "cleaner",
+        "DATA_BUCKET": bucket,
     }.items():
         monkeypatch.setenv(variable, value)
     yield Endpoint(load_function("endpoint_remover"), aws, releases_table, bucket, name)
@@ -107,7 +113,6 @@ def endpoint(
 
 
 def _empty_archive() -> bytes:
-    import io
     import tarfile
 
     archive = io.BytesIO()
@@ -182,11 +187,23 @@ def test_what_is_gone_already_is_no_failure(endpoint: Endpoint, answers: list[tu
 
 
 def test_what_serves_without_a_record_goes_too(endpoint: Endpoint, answers: list[tuple[str, str]]) -> None:
+    endpoint.release("one")
     endpoint.make(f"{endpoint.name}-found")
     endpoint.serve(f"{endpoint.name}-found")
     endpoint.end()
     assert answers == [("SUCCESS", "")]
     assert (endpoint.status(), endpoint.left()) == (None, set())
+
+
+def test_an_endpoint_stays_whose_name_a_stack_has_that_never_released(
+    endpoint: Endpoint, answers: list[tuple[str, str]]
+) -> None:
+    # A first deployment failed; somebody else made the endpoint, or an earlier life of the stack kept it.
+    endpoint.make(f"{endpoint.name}-before")
+    endpoint.serve(f"{endpoint.name}-before")
+    endpoint.end()
+    assert answers == [("SUCCESS", "")]
+    assert (endpoint.status(), endpoint.left()) == ("InService", {f"{endpoint.name}-before"})
 
 
 def test_an_endpoint_that_is_being_changed_is_waited_for(endpoint: Endpoint, answers: list[tuple[str, str]]) -> None:
@@ -246,6 +263,143 @@ def test_executions_that_run_are_stopped(
         assert (ended["status"], ended["error"]) == ("ABORTED", "StackDeleted")
 
 
+@pytest.fixture
+def invoked(
+    endpoint: Endpoint, load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, Any]]:
+    """What Lambda was asked to invoke; the cleaner really runs."""
+    requests: list[dict[str, Any]] = []
+    cleaner = load_function("release_cleaner")
+    client = endpoint.module.boto3.client
+
+    def invoke(**request: Any) -> dict[str, Any]:
+        requests.append(request)
+        in_time = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+        try:
+            answered = cleaner.handler(json.loads(request["Payload"]), in_time)
+        except Exception as error:
+            fault = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(json.dumps(fault).encode())}
+        return {"Payload": io.BytesIO(json.dumps(answered).encode())}
+
+    def with_lambda(service: str, **options: Any) -> Any:
+        return SimpleNamespace(invoke=invoke) if service == "lambda" else client(service, **options)
+
+    monkeypatch.setattr(endpoint.module, "boto3", SimpleNamespace(client=with_lambda))
+    return requests
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_release_that_runs_leaves_no_copy_of_a_post(
+    endpoint: Endpoint, answers: list[tuple[str, str]], invoked: list[dict[str, Any]], keep: bool
+) -> None:
+    kept, run = endpoint.release("one"), endpoint.release("two", outcome="running")
+    for release in (kept, run):
+        endpoint.aws.client("s3").put_object(Bucket=endpoint.bucket, Key=f"runs/{release}/train/a", Body=b"a")
+
+    endpoint.end(keep=keep)
+
+    assert answers == [("SUCCESS", "")]
+    assert [request["FunctionName"] for request in invoked] == ["cleaner"]
+    own = f"runs/{endpoint.name}-"
+    listed = endpoint.aws.client("s3").list_objects_v2(Bucket=endpoint.bucket, Prefix=own)["Contents"]
+    assert [found["Key"] for found in listed] == [f"runs/{kept}/train/a"]
+    assert endpoint.left() == ({kept} if keep else set())
+
+
+def test_a_release_that_already_serves_is_kept_and_told(
+    endpoint: Endpoint,
+    answers: list[tuple[str, str]],
+    published: Callable[[], list[str]],
+    invoked: list[dict[str, Any]],
+) -> None:
+    endpoint.serve(endpoint.release("one", outcome="running"))
+    endpoint.end(keep=True)
+    assert answers == [("SUCCESS", "")]
+    assert endpoint.left() == {f"{endpoint.name}-one"}
+    assert len(published()) == 1
+    # Under destroy the endpoint goes first.
+    endpoint.end()
+    assert (endpoint.status(), endpoint.left()) == (None, set())
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_executions_that_do_not_stop_are_not_waited_for_without_end(
+    endpoint: Endpoint, answers: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    endpoint.release("one")
+    monkeypatch.setenv("WORKFLOWS", '["machine"]')
+    monkeypatch.setattr(endpoint.module, "_running", lambda states, machine: ["execution"])
+    monkeypatch.setattr(endpoint.module, "CLOUDFORMATION_WAITS_S", 0.0)
+    stopping = SimpleNamespace(stop_execution=lambda **execution: None)
+    client = endpoint.module.boto3.client
+    with_states = SimpleNamespace(
+        client=lambda service, **options: stopping if service == "stepfunctions" else client(service, **options)
+    )
+    monkeypatch.setattr(endpoint.module, "boto3", with_states)
+    endpoint.end(keep=keep, seconds=0.3)
+    ((status, reason),) = answers
+    assert (status, reason) == (
+        ("SUCCESS", "")
+        if keep
+        else ("FAILED", "1 executions of machine are being stopped: delete the stack again once it is not")
+    )
+
+
+def test_a_configuration_that_the_function_may_not_describe_is_named_all_the_same(
+    endpoint: Endpoint,
+    answers: list[tuple[str, str]],
+    published: Callable[[], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, by_hand = endpoint.release("one"), f"by-hand-{endpoint.name}"
+    endpoint.make(by_hand)
+    endpoint.serve(by_hand)
+    remover = endpoint.module.Remover
+    make = remover.__init__
+
+    def without_permission(self: Any, deadline: float) -> None:
+        make(self, deadline)
+        describe = self._sagemaker.describe_endpoint_config
+
+        def describe_own(EndpointConfigName: str) -> Any:
+            if EndpointConfigName == by_hand:
+                raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeEndpointConfig")
+            return describe(EndpointConfigName=EndpointConfigName)
+
+        self._sagemaker.describe_endpoint_config = describe_own
+
+    monkeypatch.setattr(remover, "__init__", without_permission)
+    endpoint.end(keep=True)
+    assert answers == [("SUCCESS", "")]
+    (message,) = published()
+    assert f"configurations: {by_hand}, {one}\n" in message
+    assert f"and that of the configuration {by_hand}, whose price is unknown here" in message
+    endpoint.sagemaker.delete_model(ModelName=by_hand)
+    endpoint.sagemaker.delete_endpoint_config(EndpointConfigName=by_hand)
+
+
+def test_the_price_is_that_of_what_runs(endpoint: Endpoint) -> None:
+    instances = {"InstanceType": "ml.m5.large", "InitialInstanceCount": 2}
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5, "ProvisionedConcurrency": 1}}
+    configuration = {
+        "ProductionVariants": [
+            {"VariantName": "idle", **instances},
+            {"VariantName": "unknown", **instances},
+            {"VariantName": "serverless", **serverless},
+        ],
+        "ShadowProductionVariants": [{"VariantName": "shadow", **instances}],
+    }
+    running = {
+        "EndpointConfigName": "one",
+        "ProductionVariants": [{"VariantName": "idle", "CurrentInstanceCount": 0}, {"VariantName": "unknown"}],
+        "ShadowProductionVariants": [{"VariantName": "shadow", "CurrentInstanceCount": 3}],
+    }
+    cost = endpoint.module.Remover(0.0)._cost(running, {"one": configuration})
+    assert cost.startswith("0.575 dollars per hour ")
+    assert cost.endswith(" and its serverless variants by use and for provisioned concurrency")
+
+
 def test_what_is_kept_is_named_and_priced(
     endpoint: Endpoint, answers: list[tuple[str, str]], published: Callable[[], list[str]]
 ) -> None:
@@ -261,6 +415,17 @@ def test_what_is_kept_is_named_and_priced(
     assert f"endpoint: {endpoint.name} (InService)" in message
     assert f"configurations: {one}, {two}\nmodels: {one}, {two}\n" in message
     assert "costs: 0.230 dollars per hour at the prices of us-east-1" in message
+
+
+def test_configurations_and_models_without_an_endpoint_are_not_said_to_be_billed(
+    endpoint: Endpoint, answers: list[tuple[str, str]], published: Callable[[], list[str]]
+) -> None:
+    endpoint.release("one")
+    endpoint.end(keep=True)
+    (message,) = published()
+    assert "endpoint: none" in message
+    assert "costs: nothing per hour" in message
+    assert "keeps serving" not in message
 
 
 def test_an_unknown_price_is_said_to_be_so(
@@ -290,6 +455,7 @@ def test_what_is_kept_stops_no_stack_from_being_deleted(
     keep: bool,
     status: str,
 ) -> None:
+    endpoint.release("one")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", http_server.url)
     http_server.answers = [answer(400, b'{"__type": "AccessDeniedException", "message": "not authorized"}')]
     endpoint.end(keep=keep)

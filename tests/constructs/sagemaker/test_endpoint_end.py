@@ -57,6 +57,18 @@ def test_under_destroy_the_endpoint_ends_with_the_stack(make_workflow: MakeWorkf
     assert "sns:Publish" not in may(template)
 
 
+def test_the_cleaner_can_be_called_for_a_release_that_runs_and_is_there_until_then(template: Template) -> None:
+    resources = template.to_json()["Resources"]
+    (policy,) = [name for name in needed(template, end(template)[0]) if name.startswith("ReleaseEndGoesOn")]
+    (statement,) = resources[policy]["Properties"]["PolicyDocument"]["Statement"]
+    called = [arn["Fn::GetAtt"][0] for arn in statement["Resource"]]
+    (own,) = [name for name in called if name.startswith("ReleaseEndRemover")]
+    (cleaner,) = [name for name in called if name != own]
+    assert resources[own]["Properties"]["Environment"]["Variables"]["CLEANER"] == {"Ref": cleaner}
+    assert cleaner.startswith("ReleaseRecordsCleaner")
+    assert cleaner in needed(template, end(template)[0])
+
+
 @pytest.mark.parametrize("policy", [cdk.RemovalPolicy.RETAIN, cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE])
 def test_under_retain_nothing_can_be_deleted_and_what_stays_is_told(
     make_workflow: MakeWorkflow, policy: cdk.RemovalPolicy

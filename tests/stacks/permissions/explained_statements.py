@@ -38,7 +38,7 @@ EXPLAINED: dict[str, str] = {
     "model/ReviewsKey4E77642B kms:CreateGrant+5 by AWS": _OWN_POLICY,
     "model/ReleaseCheckerRoleDefaultPolicyA52733E0 s3:ListBucket": _OR_ABSENT,
     "model/ReleaseEndGoesOn24319C57 lambda:InvokeFunction": "For an endpoint whose change outlasts the function's 15 "
-    "minutes; tests/lambda/test_endpoint_remover.py has it.",
+    "minutes, and for a release that runs as the stack is deleted; tests/lambda/test_endpoint_remover.py has both.",
     "model/ReleaseEndRemoverRoleDefaultPolicyAA7F99FB states:StopExecution": "For a release that runs as the stack is "
     "deleted: tests/proofs/second_lives.py drives it (destroyed while a release runs).",
     "model/ReleaseEvaluatorRoleDefaultPolicy2DF324E0 s3:ListBucket": _OR_ABSENT,

@@ -27,7 +27,7 @@ class EndpointEnd(Construct):
 
     With RemovalPolicy.DESTROY they are deleted before the resources of the stack that they need. With any other policy
     they are kept, and a failure to report them does not block the deletion of the stack. Running executions are stopped
-    in both cases.
+    in both cases, and the cleaner discards their releases.
 
     A resource that starts executions must depend on this construct (`rule.node.add_dependency(…)`), so that it is
     deleted first.
@@ -64,6 +64,7 @@ class EndpointEnd(Construct):
                 "WORKFLOWS": stack.to_json_string([workflow.state_machine_arn for workflow in workflows]),
                 "CURRENT_PARAMETER": records.current_parameter_name,
                 "SCALED_VARIANTS": stack.to_json_string(scaled),
+                "CLEANER": records.cleaner.function.function_name,
                 "ALERTS_TOPIC": alerts_topic.topic_arn,
             },
         )
@@ -121,7 +122,7 @@ class EndpointEnd(Construct):
         )
         # The dependency makes CloudFormation delete the resource before all of these.
         resource.node.add_dependency(
-            packaged, self._goes_on(packaged), records, *workflows, endpoint_role, alerts_topic
+            packaged, self._calls(packaged, records.cleaner), records, *workflows, endpoint_role, alerts_topic
         )
 
     def _allow_stopping(self, role: iam.Role, workflows: Sequence[sfn.StateMachine]) -> None:
@@ -134,8 +135,8 @@ class EndpointEnd(Construct):
                 wildcard_reason=EXECUTIONS_OF_LATER,
             )
 
-    def _goes_on(self, packaged: PackagedFunction) -> iam.Policy:
-        """Allows the function to invoke itself, in a separate policy.
+    def _calls(self, packaged: PackagedFunction, cleaner: PackagedFunction) -> iam.Policy:
+        """Allows the function to invoke itself and the cleaner, in a separate policy.
 
         The function depends on the other policies of its role, so these cannot refer to the function.
         """
@@ -144,7 +145,10 @@ class EndpointEnd(Construct):
             "GoesOn",
             roles=[packaged.role],
             statements=[
-                iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[packaged.function.function_arn])
+                iam.PolicyStatement(
+                    actions=["lambda:InvokeFunction"],
+                    resources=[packaged.function.function_arn, cleaner.function.function_arn],
+                )
             ],
         )
         acknowledge_inline_policy(policy)

@@ -84,7 +84,7 @@ class ModelReleaseWorkflow(Construct):
         endpoint_name: the name of the endpoint, which clients invoke and which stays from release to release:
             lower-case letters, digits and inner hyphens, at most 40 characters. Jobs, models, endpoint configurations
             and both state machines are named after it. No other construct of the app may release to the same name in
-            the same account and region. Another name is another endpoint.
+            the same account and region. Another name is another endpoint; the one with the former name stays.
         inference_image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
         data_bucket: has the posts, and what the workflow writes below `runs/` and `models/`. Jobs encrypt their output
             with the bucket's key if it has one.
