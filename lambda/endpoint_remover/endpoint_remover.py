@@ -51,8 +51,8 @@ def handler(event: dict[str, Any], context: Any) -> None:
     if event["RequestType"] != "Delete":
         answer(event, "SUCCESS", "")
         return
-    event.setdefault("Began", time.time())
-    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - ANSWERING_RESERVE_S
+    left = CLOUDFORMATION_WAITS_S - (time.time() - event.setdefault("Began", time.time()))
+    deadline = time.monotonic() + min(left, context.get_remaining_time_in_millis() / 1000 - ANSWERING_RESERVE_S)
     keep = event["ResourceProperties"]["Keep"] == "true"
     try:
         remover = Remover(deadline)
@@ -68,7 +68,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
             remover.stop_executions()
             remover.remove()
     except _OutOfTimeError as busy:
-        if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - context.get_remaining_time_in_millis() / 1000:
+        if time.time() - event["Began"] < CLOUDFORMATION_WAITS_S - LONGEST_PAUSE_S:
             LOGGER.info("%s: continues in another invocation", busy)
             boto3.client("lambda").invoke(
                 FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(event).encode()

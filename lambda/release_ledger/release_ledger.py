@@ -94,7 +94,9 @@ def begin_release(table: ReleaseTable, event: dict[str, Any]) -> dict[str, Any]:
             if any(record["release"] == found["release"] and _has_served(record) for record in records):
                 _heal(table, records, None, found["release"], pointer)
                 continue
-            if (missing := resources.missing_of(found["model"])) is None:
+            models = resources.models_of(found["endpoint_configuration"]) or [found["model"]]
+            missing = next((lack for model in models if (lack := resources.missing_of(model)) is not None), None)
+            if missing is None:
                 _heal(table, records, found, found["release"], pointer)
                 continue
             if resources.serves():

@@ -129,6 +129,12 @@ class ReleaseResources:
             made.append(f"endpoint configuration {configuration}")
         return made
 
+    def models_of(self, configuration: str) -> list[str]:
+        """The models of all variants of a configuration; none if it does not exist."""
+        described = self._configuration(configuration) or {}
+        variants = [*described.get("ProductionVariants", []), *described.get("ShadowProductionVariants", [])]
+        return list(dict.fromkeys(variant["ModelName"] for variant in variants if "ModelName" in variant))
+
     def missing_of(self, model: str) -> str | None:
         """What a model lacks, without which no release can score it and no rollback can start it; None if complete."""
         described = self._model(model)
@@ -229,11 +235,12 @@ def _model_of(configuration: dict[str, Any] | None) -> str | None:
 
 
 def _artefacts(model: dict[str, Any]) -> list[str]:
-    containers = [*model.get("Containers", []), model.get("PrimaryContainer") or {}]
-    uris = [
-        container.get("ModelDataUrl") or container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
-        for container in containers
-    ]
+    uris = []
+    for container in [*model.get("Containers", []), model.get("PrimaryContainer") or {}]:
+        sources = [container.get("ModelDataSource") or {}, *container.get("AdditionalModelDataSources", [])]
+        of_sources = [source.get("S3DataSource", {}).get("S3Uri") for source in sources]
+        # A description may have both forms of the first source.
+        uris += [container.get("ModelDataUrl") or of_sources[0], *of_sources[1:]]
     return [uri for uri in uris if uri]
 
 

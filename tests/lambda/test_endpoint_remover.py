@@ -1,5 +1,6 @@
 import io
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +70,7 @@ class Endpoint:
         found = self.sagemaker.list_endpoint_configs(NameContains=self.name)["EndpointConfigs"]
         return models | {configuration["EndpointConfigName"] for configuration in found}
 
-    def end(self, *, keep: bool = False, seconds: float = 60, **context: Any) -> None:
+    def end(self, *, keep: bool = False, seconds: float = 60, waited: float = 0, **context: Any) -> None:
         event = {
             "RequestType": "Delete",
             "ResponseURL": ANSWER,
@@ -78,6 +79,7 @@ class Endpoint:
             "LogicalResourceId": "End",
             "PhysicalResourceId": self.name,
             "ResourceProperties": {"EndpointName": self.name, "Keep": "true" if keep else "false"},
+            "Began": time.time() - waited,
         }
         reserve = self.module.ANSWERING_RESERVE_S
         remaining = SimpleNamespace(get_remaining_time_in_millis=lambda: int((seconds + reserve) * 1000), **context)
@@ -241,6 +243,18 @@ def test_what_takes_longer_than_a_function_may_goes_on_in_another_call(
     # Where CloudFormation's hour is over, it says what to do.
     monkeypatch.setattr(endpoint.module, "CLOUDFORMATION_WAITS_S", 0.0)
     endpoint.end(seconds=0.0, invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:remover")
+    ((status, reason),) = answers
+    assert status == "FAILED"
+    assert reason.endswith(": delete the stack again once it is not")
+
+
+def test_it_answers_before_cloudformation_stops_waiting(
+    endpoint: Endpoint, answers: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint.module, "BUSY", (*endpoint.module.BUSY, "InService"))
+    endpoint.serve(endpoint.release("one"))
+    # A call that began late has more time than CloudFormation.
+    endpoint.end(seconds=900, waited=endpoint.module.CLOUDFORMATION_WAITS_S - 0.5)
     ((status, reason),) = answers
     assert status == "FAILED"
     assert reason.endswith(": delete the stack again once it is not")

@@ -1,6 +1,7 @@
 import datetime
 import io
 import json
+import sys
 import tarfile
 import threading
 from collections.abc import Callable
@@ -377,6 +378,38 @@ def test_what_a_life_before_left_serving_is_no_current_release_and_is_told_once(
     kind = "artefact" if what == "the bucket" else what.removeprefix("the ")
     assert f"{endpoint} serves {endpoint}-sunday" in alert
     assert f"the {kind} " in alert
+
+
+def test_every_variant_has_to_be_there_for_what_serves_to_be_the_current_release(
+    ledger: Ledger, serving: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sagemaker, endpoint = ledger.aws.client("sagemaker"), serving(f"{ledger.table}-sunday")
+    instances = {"InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    models = (f"{endpoint}-model", f"{endpoint}-other")
+    variants = [{"VariantName": model, "ModelName": model} | instances for model in models]
+    container = {"Image": "ledger:1", "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+    sagemaker.create_model(ModelName=models[1], ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    sagemaker.delete_endpoint_config(EndpointConfigName=f"{endpoint}-sunday")
+    sagemaker.create_endpoint_config(EndpointConfigName=f"{endpoint}-sunday", ProductionVariants=variants)
+    sagemaker.delete_model(ModelName=models[1])
+    published = alerts(ledger, monkeypatch)
+    assert ledger.begin("one", ledger.execution()) == {"current": None}
+    assert f"the model {models[1]} is gone" in published()[0]
+
+
+def test_each_source_of_a_container_is_an_artefact(ledger: Ledger) -> None:
+    def source(uri: str) -> dict[str, Any]:
+        return {"S3DataSource": {"S3Uri": uri, "S3DataType": "S3Prefix", "CompressionType": "None"}}
+
+    described = {
+        "PrimaryContainer": {"ModelDataUrl": "s3://b/1", "ModelDataSource": source("s3://b/1")},
+        "Containers": [
+            {"ModelDataSource": source("s3://b/2/"), "AdditionalModelDataSources": [source("s3://b/3/")]},
+            {"Image": "with the model in it"},
+        ],
+    }
+    found = sys.modules["release_resources"]._artefacts(described)
+    assert sorted(found) == ["s3://b/1", "s3://b/2/", "s3://b/3/"]
 
 
 def alerts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
