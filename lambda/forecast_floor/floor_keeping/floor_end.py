@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from .floor_table import FloorTable
 from .scheduled_floor import ScheduledFloor
 from .surroundings import Clients, Surroundings
+
+LOGGER = logging.getLogger(__name__)
 
 _ANSWER_TIMEOUT_S = 10
 
@@ -27,8 +28,9 @@ def answer(clients: Clients, surroundings: Surroundings, event: Mapping[str, Any
     try:
         if event["RequestType"] == "Delete":
             end(clients, surroundings)
-    except (BotoCoreError, ClientError) as error:
-        outcome = {"Status": "FAILED", "Reason": str(error)}
+    except Exception as error:
+        LOGGER.exception("%s failed", event["RequestType"])
+        outcome = {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"}
     body = {
         **outcome,
         "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),

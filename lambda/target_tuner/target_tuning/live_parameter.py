@@ -7,13 +7,16 @@ the parameter if it is missing, and leaves an existing one unchanged.
 from __future__ import annotations
 
 import json
+import logging
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from .surroundings import Clients
+
+LOGGER = logging.getLogger(__name__)
 
 _ANSWER_TIMEOUT_S = 10
 
@@ -32,8 +35,9 @@ def answer(clients: Clients, event: Mapping[str, Any]) -> None:
             _remove(clients, event["PhysicalResourceId"])
         else:
             _make(clients, properties["Name"], _value(clients, event))
-    except (BotoCoreError, ClientError) as error:
-        outcome = {"Status": "FAILED", "Reason": str(error)}
+    except Exception as error:
+        LOGGER.exception("%s failed", event["RequestType"])
+        outcome = {"Status": "FAILED", "Reason": f"{type(error).__name__}: {error}"}
     body = {
         **outcome,
         "PhysicalResourceId": event.get("PhysicalResourceId", properties["Name"])

@@ -224,6 +224,21 @@ def test_it_is_gone_with_its_stack(
     assert [json.loads(body)["Status"] for _, body in http_server.requests] == ["SUCCESS", "SUCCESS"]
 
 
+def test_cloudformation_is_answered_whatever_failed(
+    kept: KeptService, http_server: Any, answer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(kept.function.floor_end, "end", fail)
+    http_server.answers = [answer(200)]
+    event = {"RequestType": "Delete", "ResponseURL": http_server.url, "LogicalResourceId": "End"}
+    kept.function.handler({**event, "StackId": kept.stack, "RequestId": "1", "PhysicalResourceId": "End"}, None)
+    ((_, body),) = http_server.requests
+    told = json.loads(body)
+    assert (told["Status"], told["Reason"]) == ("FAILED", "KeyError: 'unforeseen'")
+
+
 def test_the_tuner_and_the_floor_leave_each_others_alone(kept: KeptService) -> None:
     """The one changes a policy's target, the other the minimum by scheduled actions."""
     scaling = kept.client("application-autoscaling")

@@ -1,6 +1,7 @@
 """The custom resource, asked by CloudFormation as CloudFormation asks it."""
 
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -128,6 +129,15 @@ def test_is_deleted_with_the_stack_and_a_second_time_too(ask: Callable[..., Any]
         answer = ask("Delete", name, old=name)
         assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", name)
     assert aws.client("ssm").get_parameters(Names=[name])["InvalidParameters"] == [name]
+
+
+def test_answers_whatever_failed(ask: Callable[..., Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(sys.modules["target_tuning.live_parameter"], "_make", fail)
+    answer = ask("Create", name)
+    assert (answer["Status"], answer["Reason"]) == ("FAILED", "KeyError: 'unforeseen'")
 
 
 def test_says_why_it_failed(ask: Callable[..., Any]) -> None:
