@@ -133,3 +133,34 @@ def test_the_lives_of_a_stack_differ_in_names_that_begin_as_aws_demands(tmp_path
         assembly.set_stack_id(life)
         lives.append({properties.get("LogGroupName") for _, properties in assembly.resources("AWS::Logs::LogGroup")})
     assert lives[0] & lives[1] == {None}
+
+
+def test_a_custom_resource_is_deleted_before_its_function_loses_a_permission(assembly: Assembly) -> None:
+    for template in assembly.templates.values():
+        found = template["Resources"]
+        for name, resource in found.items():
+            if not resource["Type"].startswith("Custom::"):
+                continue
+            function, _ = resource["Properties"]["ServiceToken"]["Fn::GetAtt"]
+            role, _ = found[function]["Properties"]["Role"]["Fn::GetAtt"]
+            policies_of_role = {
+                policy
+                for policy, properties in found.items()
+                if properties["Type"] == "AWS::IAM::Policy" and {"Ref": role} in properties["Properties"]["Roles"]
+            }
+            assert policies_of_role <= needed(found, name), f"{name} of {function}"
+
+
+def needed(found: dict[str, Any], name: str) -> set[str]:
+    """The resources that CloudFormation deletes after `name`, because it depends on them."""
+    reached: set[str] = set()
+    following = [name]
+    while following:
+        resource = found[following.pop()]
+        depends = resource.get("DependsOn", [])
+        named = {depends} if isinstance(depends, str) else set(depends)
+        text = json.dumps(resource.get("Properties", {}))
+        named |= {other for other in found if f'{{"Ref": "{other}"}}' in text or f'"Fn::GetAtt": ["{other}"' in text}
+        following += named - reached
+        reached |= named
+    return reached
