@@ -20,6 +20,7 @@ _POSTS = 1200
 _WAITS = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}}
 # Both of the model's stack, whose first deployment shall fail: a name that it wants is taken.
 _TAKEN = "moderation-dev-rollback"
+_RUNS_ON = "runs/runs-on/"
 
 
 class Account(Rehearsal):
@@ -101,16 +102,7 @@ def during_release(folder: Path) -> str:
     """A release that runs, and has made an endpoint, keeps nothing from ending."""
     with _account(folder) as account:
         account.walk(*_BEGIN, *_LIVE)
-        states, workflow = account.aws.client("stepfunctions"), account.moderation.outputs.release_workflow_arn
-        run = states.start_execution(stateMachineArn=workflow, name="runs-on", input="{}")["executionArn"]
-        deadline = time.monotonic() + 60
-        while not any(
-            event.get("stateEnteredEventDetails", {}).get("name") == "Train"
-            for event in states.get_execution_history(executionArn=run, maxResults=200)["events"]
-        ):
-            if time.monotonic() > deadline:
-                raise ProofError("the release does not come to train")
-            time.sleep(0.1)
+        _start_release(account)
         account.walk("destroy")
         left = _require_nothing_left(account)
         if "aborted" in " ".join(account.moderation.slack.messages).lower():
@@ -118,6 +110,38 @@ def during_release(folder: Path) -> str:
                 f"an alert tells of the release that the deletion stopped: {account.moderation.slack.messages}"
             )
     return f"the stacks ended during a release; left: {left}"
+
+
+def during_release_kept(folder: Path) -> str:
+    """With removal_policy retain, a release that is stopped by the deletion leaves no copy of a post."""
+    with _account(folder, "removal_policy=retain") as account:
+        account.walk(*_BEGIN, *_LIVE)
+        s3, bucket = account.aws.client("s3"), account.moderation.outputs.data_bucket_name
+        _start_release(account)
+        if not s3.list_object_versions(Bucket=bucket, Prefix=_RUNS_ON).get("Versions"):
+            raise ProofError("the release wrote nothing before it trains")
+        account.walk("destroy")
+        if left := s3.list_object_versions(Bucket=bucket, Prefix=_RUNS_ON).get("Versions"):
+            raise ProofError(f"the stopped release left {', '.join(sorted(version['Key'] for version in left))}")
+        if account.aws.client("sagemaker").describe_endpoint(EndpointName="moderation-dev")["EndpointStatus"] != (
+            "InService"
+        ):
+            raise ProofError("the endpoint does not serve any more")
+    return f"the release was discarded, and the endpoint serves; {len(account.report.left_behind)} kept"
+
+
+def _start_release(account: Account) -> None:
+    """Starts a release, and waits until it trains."""
+    states, workflow = account.aws.client("stepfunctions"), account.moderation.outputs.release_workflow_arn
+    run = states.start_execution(stateMachineArn=workflow, name="runs-on", input="{}")["executionArn"]
+    deadline = time.monotonic() + 60
+    while not any(
+        event.get("stateEnteredEventDetails", {}).get("name") == "Train"
+        for event in states.get_execution_history(executionArn=run, maxResults=200)["events"]
+    ):
+        if time.monotonic() > deadline:
+            raise ProofError("the release does not come to train")
+        time.sleep(0.1)
 
 
 SECOND_LIVES = Suite(
@@ -133,6 +157,7 @@ SECOND_LIVES = Suite(
         "failed first deployment": failed_first,
         "only the service destroyed": service_only,
         "destroyed while a release runs": during_release,
+        "kept while a release runs": during_release_kept,
     },
     samples={"failed first deployment, without a release": failed_first_only},
 )
