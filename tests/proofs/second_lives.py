@@ -61,12 +61,8 @@ def kept(folder: Path) -> str:
             raise ProofError(f"the release ended {account.moderation.report.execution_status}")
         account.walk("destroy")
         unexplained = [f"{left.kind} {left.name}" for left in account.report.left_behind if left.why is None]
-        # The endpoint and what it runs are kept on purpose; the alert above says so.
-        surprising = [name for name in unexplained if not name.startswith("AWS::SageMaker::")]
-        surprising = [name for name in surprising if "/aws/sagemaker/Endpoints/" not in name]
-        surprising = [name for name in surprising if "/current-release" not in name]
-        if surprising:
-            raise ProofError(f"left and not explained: {', '.join(surprising)}")
+        if unexplained:
+            raise ProofError(f"left and not explained: {', '.join(unexplained)}")
     return f"the endpoint stayed and was priced, then replaced with one alert; {len(account.report.left_behind)} kept"
 
 

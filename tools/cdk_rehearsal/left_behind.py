@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +22,17 @@ _KEPT_PRICES = {
     "AWS::SQS::Queue": "nothing while nobody uses it",
 }
 """us-east-1, November 2026, from the services' pricing pages."""
+_ENDPOINT_END = "Custom::EndpointEnd"
+"""The resource of a release workflow whose `Keep` says what becomes of the endpoint; its id is the endpoint's name."""
+_PER_HOUR = "by the hour of its instances; the alert about it has the price"
+_KEPT_BY_RELEASES = {
+    "AWS::Logs::LogGroup": ("/aws/sagemaker/Endpoints/{endpoint}", _KEPT_PRICES["AWS::Logs::LogGroup"]),
+    "AWS::SSM::Parameter": ("/sagemaker/{endpoint}/current-release", "nothing"),
+    "AWS::SageMaker::Endpoint": ("{endpoint}", _PER_HOUR),
+    "AWS::SageMaker::EndpointConfig": ("{endpoint}-*", "nothing"),
+    "AWS::SageMaker::Model": ("{endpoint}-*", "nothing"),
+}
+"""What a release workflow keeps: its name, and its price."""
 # Types that are not resources of their own, but parts of another resource.
 _PART = re.compile(r"Custom::|AWS::CloudFormation::|.*(Policy|Permission|Attachment|Association)$")
 
@@ -55,7 +67,10 @@ class Inventory:
 
 
 def kept_by_template(clients: Clients, assembly: Path, *, stacks: Collection[str]) -> dict[str, str]:
-    """Maps physical id to type for the resources that the templates of these deployed stacks retain on deletion."""
+    """Maps physical id to type for the resources that the templates of these deployed stacks retain on deletion.
+
+    An endpoint that a release workflow keeps is in no template; its custom resource stands for it.
+    """
     cloudformation = clients("cloudformation")
     found = {stack: path for stack, path in cloud_assembly.templates(assembly).items() if stack in stacks}
     return dict(each for stack, path in found.items() for each in _kept(cloudformation, stack, path))
@@ -76,12 +91,19 @@ def _kept(cloudformation: Any, stack: str, path: Path) -> Iterator[tuple[str, st
             yield from _kept(cloudformation, made[logical_id], nested)
         elif resource.get("DeletionPolicy", "Delete") != "Delete":
             yield made[logical_id], resource["Type"]
+        elif resource["Type"] == _ENDPOINT_END and resource["Properties"].get("Keep") == "true":
+            yield made[logical_id], _ENDPOINT_END
 
 
 def _explained(kind: str, name: str, kept: Mapping[str, str]) -> LeftBehind:
-    if name in kept:
+    if kept.get(name, _ENDPOINT_END) != _ENDPOINT_END:
         price = _KEPT_PRICES.get(kind)
         return LeftBehind(kind=kind, name=name, why="its template keeps it (DeletionPolicy)", price=price)
+    pattern, of_release = _KEPT_BY_RELEASES.get(kind, ("", ""))
+    endpoints = [endpoint for endpoint, custom in kept.items() if custom == _ENDPOINT_END]
+    if any(fnmatchcase(name, pattern.format(endpoint=endpoint)) for endpoint in endpoints):
+        why = "a release made it, and its workflow's removal_policy keeps it"
+        return LeftBehind(kind=kind, name=name, why=why, price=of_release)
     if kind == "AWS::Logs::LogGroup" and name.startswith("/aws/sagemaker/") and name.endswith("Jobs"):
         return LeftBehind(
             kind=kind,
