@@ -120,7 +120,7 @@ class Remover:
                 result = cleaner.invoke(FunctionName=os.environ["CLEANER"], Payload=json.dumps(request).encode())
             except ReadTimeoutError:
                 raise _OutOfTimeError(f"release {record['release']} is being discarded") from None
-            if "FunctionError" in result:
+            if result.get("FunctionError"):
                 error = json.load(result["Payload"])
                 raise NotDiscardedError(f"{error.get('errorType')}: {error.get('errorMessage')}")
             LOGGER.info("discarded %s", record["release"])
