@@ -23,7 +23,7 @@ _KEPT_PRICES = {
 }
 """us-east-1, November 2026, from the services' pricing pages."""
 _ENDPOINT_END = "Custom::EndpointEnd"
-"""The resource of a release workflow whose `Keep` says what becomes of the endpoint; its id is the endpoint's name."""
+"""The resource of a release workflow whose `Keep` decides whether the endpoint stays; its id is the endpoint's name."""
 _PER_HOUR = "by the hour of its instances; the alert about it has the price"
 _KEPT_BY_RELEASES = {
     "AWS::Logs::LogGroup": ("/aws/sagemaker/Endpoints/{endpoint}", _KEPT_PRICES["AWS::Logs::LogGroup"]),

@@ -87,7 +87,8 @@ class ModelReleaseWorkflow(Construct):
             the same account and region. Another name is another endpoint; the one with the former name stays.
         inference_image: serves the model: port 8080, `GET /ping`, `POST /invocations`.
         data_bucket: has the posts, and what the workflow writes below `runs/` and `models/`. Jobs encrypt their output
-            with the bucket's key if it has one.
+            with the bucket's key if it has one. If two workflows share it, their executions must have different names:
+            files are below `runs/<execution>/`.
         alerts_topic: is notified of each release that failed.
         source: where labelled posts come from: `LabelledData`, an `AthenaUnload` or a `DynamoDbExport`. Default: the
             posts below `posts/` of the bucket.
