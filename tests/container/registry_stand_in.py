@@ -30,6 +30,8 @@ def registry() -> Iterator[Registry]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Docker with containerd's image store tries TLS first; it comes back over HTTP if the answer to that is HTTP's.
+        default_request_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: object) -> None:
             pass
