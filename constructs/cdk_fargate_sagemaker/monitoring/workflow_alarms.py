@@ -87,9 +87,9 @@ class WorkflowAlarms(Construct):
             cloudwatch.MathExpression(
                 expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
                 using_metrics={
-                    "failed": rollback.metric_failed(statistic=statistics.SUM),
-                    "timed_out": rollback.metric_timed_out(statistic=statistics.SUM),
-                    "aborted": rollback.metric_aborted(statistic=statistics.SUM),
+                    "failed": rollback.metric_failed(),
+                    "timed_out": rollback.metric_timed_out(),
+                    "aborted": rollback.metric_aborted(),
                 },
                 period=Duration.minutes(5),
                 label="rollbacks that did not succeed",

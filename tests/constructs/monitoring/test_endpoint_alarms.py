@@ -129,7 +129,7 @@ def test_one_alarm_tells_the_topic_of_all_and_not_while_a_workflow_will(
     assert (updating["DatapointsToAlarm"], updating["EvaluationPeriods"], updating["Period"]) == (1, 5, 60)
     assert updating["TreatMissingData"] == "notBreaching"
     described = [*(alarm["AlarmDescription"] for alarm in found.values()), degraded["AlarmDescription"]]
-    assert all(description.startswith("moderation") for description in described)
+    assert all(description.startswith("moderation") and "None" not in description for description in described)
 
 
 def test_nobody_is_told_without_a_topic(stack: cdk.Stack, metrics: EndpointMetrics) -> None:
