@@ -37,7 +37,7 @@ RIDDLES = {
     r"a good part": "a considerable part, or the figure",
 }
 """Further words to avoid in the sources of `FREE_OF_ALL`, with what to write instead."""
-COMMENTED = ("tools", "benchmarks")
+COMMENTED = ("tools", "benchmarks", "constructs", "stacks")
 TURNS = {
     r"somebody|nobody but": "name the person or the program",
     r"in whatever (?:case|direction|place)": "case-insensitive, in any direction",

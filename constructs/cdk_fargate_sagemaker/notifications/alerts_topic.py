@@ -15,7 +15,7 @@ from .._readable_help import CallSignature
 from .._resource_policy import open_to_account
 from .._topic_publishers import let_alarms_publish, let_rules_publish
 
-# SNS's, of a topic that is no FIFO topic.
+# SNS's pattern for the name of a standard topic.
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _NAMES = "1 to 256 letters, digits, hyphens and underscores"
 
@@ -62,7 +62,7 @@ class AlertsTopic(sns.Topic):
         if master_key is not None:
             check_key("master_key", master_key)
         check_removal_policy(removal_policy)
-        # Beside the topic and not in it: a topic takes its key when it is made, and can hold nothing before.
+        # The key is beside the topic, not below it: it is needed before the topic exists.
         key: kms.IKey = master_key or kms.Key(
             scope,
             f"{id}Key",

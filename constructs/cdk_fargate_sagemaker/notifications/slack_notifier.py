@@ -75,7 +75,7 @@ class SlackNotifier(Construct):
             "Notifier",
             name="slack_notifier",
             description="Posts every alert to Slack",
-            # Its own retries end after 45 s; the rest is start-up and reading the secret.
+            # Its own retries end after 45 s; the other seconds are for start-up and reading the secret.
             timeout=Duration.seconds(60),
             log_encryption_key=log_encryption_key,
             environment={"SLACK_WEBHOOK_SECRET_ARN": webhook_secret.secret_arn},
@@ -95,7 +95,7 @@ class SlackNotifier(Construct):
             wildcard_reason="CloudWatch allows reading the history of composite alarms only on all resources; "
             "the actions for X-Ray traces support no resource-level permissions.",
         )
-        # Whoever deploys subscribes.
+        # The deployment's own role subscribes.
         open_to_account(topic, topic.topic_arn, packaged.role, ["sns:Subscribe"], topic.topic_arn)
         topic.add_subscription(
             subscriptions.LambdaSubscription(self._function, dead_letter_queue=self._dead_letter_queue)

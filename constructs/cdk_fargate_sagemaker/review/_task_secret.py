@@ -11,10 +11,10 @@ _DECRYPT = ["kms:Decrypt"]
 
 
 class TaskSecret(ecs.Secret):
-    """A whole secret for a variable of a task, which may be of another stack than the secret and its key.
+    """A whole secret for a variable of a task; the secret and its key may be in another stack.
 
-    The CDK's own writes the task's execution role into the key's policy: a key that is made in the stack before would
-    then depend on the stack after it. Here the role's policy has it all.
+    The CDK's own class adds the task's execution role to the key's policy: a key in an earlier stack would then depend
+    on a later stack. This class adds all permissions to the role's policy.
     """
 
     def __init__(self, secret: secretsmanager.ISecret) -> None:
@@ -23,12 +23,12 @@ class TaskSecret(ecs.Secret):
 
     @property
     def arn(self) -> str:
-        """What the task definition names."""
+        """The ARN that the task definition contains."""
         return self._secret.secret_arn
 
     @property
     def has_field(self) -> bool:
-        """It is used whole."""
+        """False: the whole secret is the value."""
         return False
 
     @jsii.member(jsii_name="grantRead")

@@ -30,11 +30,11 @@ _DAY = Duration.days(1)
 _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
 MOST_DECISIONS_A_MINUTE = 6000
-# What the ML API starts with.
+# The ML API's own defaults.
 LONGEST_TTL = Duration.days(3650)
 LARGEST_QUOTA = 100_000_000
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]
-# What a client of the table meets; GetRecords and the like are not used.
+# The operations that clients of the table use; GetRecords and similar ones are not used.
 _OPERATIONS = [
     dynamodb.Operation.GET_ITEM,
     dynamodb.Operation.PUT_ITEM,
@@ -284,7 +284,7 @@ def review_environment(
     daily_quota: int,
     decisions_a_minute: int,
 ) -> dict[str, str]:
-    """What a service needs in its environment, where a number may be known at deployment only.
+    """The environment variables of a service; a number may be known at deployment only.
 
     Raises:
         InvalidArgumentError: a number that is not in its range, or no table.

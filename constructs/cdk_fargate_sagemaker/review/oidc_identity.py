@@ -43,6 +43,6 @@ class OidcIdentity:
         check_text("client_id", self.client_id)
         secret = self.client_secret
         remedy = "pass its secret_value" if hasattr(secret, "secret_value") else "give SecretValue.secrets_manager(…)"
-        # Text is shown to nobody: it may be the secret itself.
+        # The message does not show a text: it may be the secret itself.
         given = plain("text") if isinstance(secret, str) else secret
         check_kind("client_secret", given, SecretValue, remedy=remedy)

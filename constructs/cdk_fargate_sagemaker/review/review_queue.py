@@ -30,7 +30,7 @@ _OLDEST_INDEX = "oldest"
 _NAMESPACE = "Reviews"
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _WINDOW = readable(Duration.days(28))
-# As long as the longest window of estimates.
+# The maximum of `measured_window`.
 _TTL = readable(Duration.days(90))
 _DAILY_QUOTA = 100_000
 
@@ -67,9 +67,9 @@ class ReviewQueue(IReviewQueue):
         ```
 
     Args:
-        shards: 1 to 64 parts of the index. DynamoDB writes at most 1,000 rows a second to each, and a post costs three
-            (stored, taken, decided on): one part takes about 300 posts a second. A reader asks each part twice. More
-            can be added any time; posts of a removed part are no longer found. Default: 1.
+        shards: 1 to 64 parts of the index. DynamoDB writes at most 1,000 rows per second to each, and a post costs
+            three (stored, taken, decided on): one part takes about 300 posts per second. A reader asks each part twice.
+            More can be added any time; posts of a removed part are no longer found. Default: 1.
         sample_percent: 0 to 100 percent of the posts that were not flagged go to reviewers too, to find missed
             violations and estimate recall. Default: 1.
         second_percent: 0 to 100 percent of the posts are judged by two reviewers, to measure their agreement. Default:
@@ -147,7 +147,7 @@ class ReviewQueue(IReviewQueue):
                 reason="Point-in-time recovery covers the last 35 days; backup plans are up to the account's owner.",
             ),
         )
-        # Small rows: a write of one costs a unit, and one page of a query passes over thousands.
+        # The rows are small: a write costs one unit, and one page of a query reads thousands.
         self._table.add_global_secondary_index(
             index_name=INDEX,
             partition_key=dynamodb.Attribute(name="queue", type=dynamodb.AttributeType.STRING),
@@ -208,7 +208,7 @@ class ReviewQueue(IReviewQueue):
             second_percent: how many of the posts two reviewers judge, percent. Default: 5.
             lease: how long a post is reserved for the reviewer who took it. Default: 15 minutes.
             ttl: after how long a post without a decision is deleted; None for never. Default: 90 days.
-            daily_quota: how many posts a day of UTC this app's service and others store at most. Default: 100,000.
+            daily_quota: how many posts this app's service and others store at most per day of UTC. Default: 100,000.
             decisions_a_minute: how many decisions a reviewer may make in a minute. Default: 60.
             metric_namespace: as the queue was made with. Default: `Reviews`.
             measuring_function: the function that publishes its metrics. Default: unknown, and a dashboard does not show
@@ -294,12 +294,12 @@ class ReviewQueue(IReviewQueue):
             packaged.role,
             ["dynamodb:Query"],
             self._table.table_arn,
-            # Counts, never what somebody wrote.
+            # Only counters, never a post.
             conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["day#*", "received#*"]}},
         )
         allow(packaged.role, ["dynamodb:Query"], f"{self._table.table_arn}/index/{_OLDEST_INDEX}")
         allow_key(packaged.role, self._encryption_key, ["kms:Decrypt"])
-        # Whoever deploys makes the table, by a grant on its key.
+        # The deployment's own role creates the table, with a grant on its key.
         open_to_account(self._encryption_key, self._encryption_key.key_arn, packaged.role, ["kms:CreateGrant"], "*")
         allow(
             packaged.role,
@@ -313,7 +313,7 @@ class ReviewQueue(IReviewQueue):
             "Schedule",
             description=f"Measures {self.node.path}",
             schedule=events.Schedule.rate(MEASURED_EVERY),
-            # The next one comes before a late one would be worth anything.
+            # The next invocation comes before a retry would be useful.
             targets=[
                 targets.LambdaFunction(
                     packaged.function, dead_letter_queue=missed, retry_attempts=0, max_event_age=Duration.minutes(1)
@@ -324,7 +324,7 @@ class ReviewQueue(IReviewQueue):
             self,
             "DailyLook",
             description=f"Computes the metrics by which alarms judge the model of {self.node.path}",
-            # Once a day: how often such an alarm is false is stated by the day.
+            # Once a day, because the rate of false alarms is stated per day.
             schedule=events.Schedule.cron(minute="10", hour="0"),
             targets=[
                 targets.LambdaFunction(

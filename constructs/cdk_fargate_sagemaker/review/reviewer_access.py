@@ -11,7 +11,7 @@ from .._checks import check_kind, check_sequence, check_text, plain, refusal
 from .cognito_identity import CognitoIdentity
 from .oidc_identity import OidcIdentity
 
-# As the ML API takes a subject from the load balancer.
+# The subjects that the ML API accepts from the load balancer.
 SUBJECT = r"[\x21-\x7e]{1,128}"
 _SUBJECTS = "a list of subjects, each 1 to 128 letters, digits and signs without blanks"
 

@@ -103,7 +103,7 @@ class ReviewerSignIn(Construct):
         check_kind("oauth_scope", oauth_scope, str, "text with openid in it")
         if not Token.is_unresolved(oauth_scope) and "openid" not in oauth_scope.split():
             raise refusal("oauth_scope", oauth_scope, "text with openid in it", "write 'openid email'")
-        # Both are computed with: text of the seconds, and the priority of the second rule.
+        # Both are used in computations: the seconds become text, and the second rule's priority is one more.
         longest = Duration.days(7)
         check_duration(
             "session_timeout", session_timeout, above_zero=True, at_most=longest, whole="seconds", token=False

@@ -1,4 +1,4 @@
-"""What can be said of a model by what reviewers decided: pure functions of the standard library alone."""
+"""Estimates of a model's quality from reviewers' decisions: pure functions that need only the standard library."""
 
 from .agreement import cohens_kappa
 from .burden import SPREAD, burden

@@ -1,4 +1,4 @@
-"""How far two reviewers of the same posts agree."""
+"""The agreement of two reviewers of the same posts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 
 def cohens_kappa(pairs: Mapping[tuple[str, str], int]) -> float | None:
-    """Agreement beyond chance of two reviewers' verdicts, 1 at most, by how many posts each pair of them was given to.
+    """Agreement beyond chance of two reviewers' verdicts, at most 1, from the number of posts with each pair of
+    verdicts.
 
-    None for no pairs, or where chance alone would agree on all of them. Cohen, A coefficient of agreement for nominal
+    None without pairs, or if chance alone would make all of them agree. Cohen, A coefficient of agreement for nominal
     scales, Educational and Psychological Measurement 20 (1960).
     """
     count = sum(pairs.values())

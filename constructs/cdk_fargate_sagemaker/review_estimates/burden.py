@@ -1,4 +1,4 @@
-"""How the work of a day is spread over reviewers: figures of all of them together, never one of a person's."""
+"""The spread of a day's work over reviewers: figures of all reviewers together, never of one person."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Mapping, Sequence
 from .reviewed_post import VERDICTS
 
 SPREAD = {"Median": 50, "P90": 90, "Most": 100}
-"""The parts of a figure's spread over reviewers, by what its name ends in: percentiles."""
+"""The percentiles of a figure's spread over reviewers, by the end of their names."""
 
 FEWEST_DECISIONS = 10
-"""A share or a mean of fewer decisions says little of anybody: such reviewers are not in the spread of either."""
+"""A share or a mean of fewer decisions is not reliable: such reviewers are left out of both."""
 
 
 def burden(days: Sequence[Mapping[str, int]]) -> dict[str, float]:
-    """Return the spread by name, from a day's counts of each reviewer: verdicts, `milliseconds`, `timed`, `severe`.
+    """Return the spread by name, from each reviewer's counts of a day: verdicts, `milliseconds`, `timed`, `severe`.
 
-    `Reviewers` who decided; `ReviewerDecisions…` of one of them; `DecisionSeconds…`, mean time of a decision;
-    `SeverePercent…`, of the decisions those on severe posts. Of each the `Median`, the 90th percentile (`P90`) and the
-    highest (`Most`) over reviewers. What nothing is known of is not in.
+    Names: `Reviewers`, the number of reviewers who decided; `ReviewerDecisions…`, decisions per reviewer;
+    `DecisionSeconds…`, mean time of a decision; `SeverePercent…`, the percentage of decisions on severe posts. Each of
+    the last three has the `Median`, the 90th percentile (`P90`) and the maximum (`Most`) over reviewers. A figure that
+    is unknown is left out.
     """
     decisions = [max(0, sum(day.get(verdict, 0) for verdict in VERDICTS)) for day in days]
     enough = [(day, made) for day, made in zip(days, decisions, strict=True) if made >= FEWEST_DECISIONS]
@@ -34,7 +35,7 @@ def burden(days: Sequence[Mapping[str, int]]) -> dict[str, float]:
                 if day.get("timed", 0) >= FEWEST_DECISIONS and "milliseconds" in day
             ],
         ),
-        # One that was counted before severe posts were, and then undone, counts below zero.
+        # A decision that was counted before severe posts were counted, and then undone, gives a number below zero.
         **_spread("SeverePercent", [100 * min(made, max(0, day.get("severe", 0))) / made for day, made in enough]),
     }
 
@@ -47,5 +48,5 @@ def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    """Return the smallest value that so many percent of all do not exceed (nearest rank)."""
+    """Return the smallest value that this percentage of all values do not exceed (nearest rank)."""
     return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]

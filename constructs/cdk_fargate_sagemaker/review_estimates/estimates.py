@@ -1,8 +1,9 @@
-"""Precision, recall and load at a threshold, and how far two reviewers agree, each with how sure it is.
+"""Precision, recall and load at a threshold, and the agreement of two reviewers, each with its confidence interval.
 
 The posts come in two strata: the flagged ones, which are all stored, and a sample of the others, each of which stands
-for `weight` of them. Reviewers see the most probable first, so that what is reviewed is no fair picture of what is
-stored. Each stratum is therefore cut into bands of probability, and the judged posts of a band stand for all of it.
+for `weight` of them. Reviewers see the most probable posts first, so the reviewed posts are not a random sample of the
+stored ones. Each stratum is therefore divided into bands of probability, and the judged posts of a band represent all
+of it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from .exact_bounds import lower_bound, upper_bound
 from .reviewed_post import ReviewedPost
 
 BAND = 0.05
-# Two-sided. Recall joins two intervals, of what is found and of what is missed: each is taken so wide that both hold at
-# once with 95 %.
+# Two-sided. Recall combines two intervals, of the violations found and of those missed: each is wide enough for both to
+# hold together with 95 %.
 _Z_95 = 1.959964
 _Z_975 = 2.241403
 
@@ -38,20 +39,20 @@ class Estimate:
 def wilson_interval(share: float, count: float, z: float = _Z_95) -> tuple[float, float]:
     """Wilson's score interval of a share among `count`, which may be an effective count; (0, 1) for none.
 
-    It never says that what was not found in a few does not exist. Wilson, Probable inference, the law of succession,
-    and statistical inference, Journal of the American Statistical Association 22 (1927).
+    With few posts, it never says that something that was not found does not exist. Wilson, Probable inference, the law
+    of succession, and statistical inference, Journal of the American Statistical Association 22 (1927).
     """
     if count <= 0:
         return 0.0, 1.0
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    # A rounding error must not put the share outside of its own interval.
+    # A rounding error must not move the share out of its own interval.
     return max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stratum:
-    """Posts on one side of a threshold: how many there are, and how many of those that were judged are violations."""
+    """Posts on one side of a threshold: their number, and the number of violations among the judged ones."""
 
     posts: float
     judged_weight: float
@@ -64,7 +65,7 @@ class _Stratum:
         return self.violations_weight / self.judged_weight if self.judged else None
 
     def violations(self, z: float) -> tuple[float, float, float] | None:
-        """How many violations there are, at least and at most; None where no post of it was judged."""
+        """The least and the most violations; None if no post was judged."""
         if self.posts <= 0:
             return 0.0, 0.0, 0.0
         if self.share is None:
@@ -74,7 +75,7 @@ class _Stratum:
 
 
 class _Cumulated:
-    """Sums over the least probable posts of a kind: a threshold costs a look-up however many posts there are."""
+    """Cumulative sums over posts by rising probability: a threshold takes one look-up, whatever the number of posts."""
 
     def __init__(self, posts: Sequence[ReviewedPost], stands_for: Mapping[tuple[bool, int], float]) -> None:
         self._probabilities = [post.probability for post in posts]
@@ -103,16 +104,16 @@ def _stratum(sums: Sequence[float]) -> _Stratum:
     return _Stratum(
         posts=posts,
         judged_weight=total,
-        # Differences of sums: the part must not be more than the whole by a rounding error.
+        # These are differences of sums: by a rounding error, the part must not exceed the whole.
         violations_weight=max(0.0, min(total, violations)),
-        # Kish, Survey Sampling (1965): unequal weights count for fewer posts.
+        # Kish, Survey Sampling (1965): unequal weights reduce the effective number of posts.
         effective=total * total / squares if judged else 0.0,
         judged=round(judged),
     )
 
 
 class ReviewEstimates:
-    """What can be said of a model by what reviewers decided on its posts."""
+    """Estimates of a model's quality from reviewers' decisions on its posts."""
 
     def __init__(self, posts: Sequence[ReviewedPost]) -> None:
         if not posts:
@@ -140,18 +141,18 @@ class ReviewEstimates:
         return sorted({post.probability for post in self._posts})
 
     def load(self, threshold: float) -> float:
-        """How many posts a day would be flagged."""
+        """The number of posts per day that would be flagged."""
         return self._all.above(threshold).posts / self.days
 
     def precision(self, threshold: float) -> Estimate | None:
-        """Of the posts that would be flagged, the share of violations; None where none of them was judged."""
+        """The share of violations among the posts that would be flagged; None if none of them was judged."""
         return _precision(self._all.above(threshold))
 
     def recall(self, threshold: float) -> Estimate | None:
-        """Of all violations, the share that would be flagged.
+        """The share of all violations that would be flagged.
 
-        None without a sample of what is not flagged, where a part of the posts was not judged at all, or where no
-        violation was found.
+        None without a sample of the posts that are not flagged, if no post of a stratum was judged, or if no violation
+        was found.
         """
         return self._recall(
             [stratum.above(threshold) for stratum in self._strata],
@@ -159,11 +160,11 @@ class ReviewEstimates:
         )
 
     def flag_precision(self) -> Estimate | None:
-        """Of the posts that were flagged, by whichever threshold, the share of violations."""
+        """The share of violations among the posts that were flagged, whatever the threshold was."""
         return _precision(self._strata[0].above(0))
 
     def flag_recall(self) -> Estimate | None:
-        """Of all violations, the share that was flagged, by whichever threshold; None as in `recall`."""
+        """The share of all violations that was flagged, whatever the threshold was; None as in `recall`."""
         flagged, sample = self._strata
         return self._recall([flagged.above(0)], [sample.above(0)])
 
@@ -181,9 +182,9 @@ class ReviewEstimates:
         return Estimate(value=value, low=min(low, value), high=max(high, value), judged=judged)
 
     def flag_precision_at_most(self, error: float) -> float | None:
-        """What the precision of what was flagged is at most: it is higher with a probability of `error` at most.
+        """An upper bound of the precision of the flag: it is higher with a probability of at most `error`.
 
-        None where nothing that was flagged was judged. The bound is exact for a binomial share, of Kish's effective
+        None if no flagged post was judged. The bound is exact for a binomial share, of Kish's effective
         number of posts: Korn and Graubard, Confidence intervals for proportions with small expected number of positive
         counts estimated from survey data, Survey Methodology 24 (1998).
         """
@@ -191,10 +192,10 @@ class ReviewEstimates:
         return None if flagged.share is None else upper_bound(flagged.share, flagged.effective, error)
 
     def flag_recall_at_most(self, error: float) -> float | None:
-        """What the recall of the flag is at most, likewise; None as in `recall`.
+        """An upper bound of the recall of the flag, in the same sense; None as in `recall`.
 
-        Half of `error` is that there are more violations among what was flagged than the bound says, half that there
-        are fewer among the others (Bonferroni).
+        Half of `error` is the probability that the flagged posts have more violations than their bound, half that the
+        other posts have fewer (Bonferroni).
         """
         estimate = self.flag_recall()
         if estimate is None:
@@ -202,11 +203,11 @@ class ReviewEstimates:
         flagged, sample = (stratum.above(0) for stratum in self._strata)
         found = flagged.posts * upper_bound(flagged.share or 0.0, flagged.effective, error / 2)
         missed = sample.posts * lower_bound(sample.share or 0.0, sample.effective, error / 2)
-        # One that has nothing to find misses nothing.
+        # If there is no violation to find, none is missed.
         return found / (found + missed) if found + missed else 1.0
 
     def agreement(self) -> tuple[float | None, int]:
-        """Cohen's kappa of the posts that two reviewers judged, and how many they are."""
+        """Cohen's kappa of the posts that two reviewers judged, and their number."""
         pairs: Counter[tuple[str, str]] = Counter()
         for post in self._posts:
             if post.first_verdict is not None and post.verdict is not None:
@@ -222,7 +223,7 @@ def _precision(above: _Stratum) -> Estimate | None:
 
 
 def _violations(strata: Sequence[_Stratum]) -> tuple[float, float, float] | None:
-    """How many violations they have together, at least and at most; None where one of them was not judged at all."""
+    """The least and the most violations of all strata together; None if no post of one stratum was judged."""
     value = low = high = 0.0
     for stratum in strata:
         counts = stratum.violations(_Z_975)

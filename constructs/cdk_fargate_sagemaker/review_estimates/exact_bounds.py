@@ -1,4 +1,4 @@
-"""Bounds of a share that hold with a stated probability however few posts it was counted in."""
+"""Bounds of a share that hold with a stated probability, also for a small number of posts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ _STEPS = 60
 
 
 def upper_bound(share: float, count: float, error: float) -> float:
-    """Return what a share is at most, seen in `count` posts, which may be an effective count; 1 for none.
+    """Return the upper bound of a share seen in `count` posts, which may be an effective count; 1 without posts.
 
-    It is higher with a probability of `error` at most. Clopper and Pearson, The use of confidence or fiducial limits
-    illustrated in the case of the binomial, Biometrika 26 (1934).
+    The share is higher with a probability of at most `error`. Clopper and Pearson, The use of confidence or fiducial
+    limits illustrated in the case of the binomial, Biometrika 26 (1934).
     """
     if count <= 0 or share >= 1:
         return 1.0
     seen = share * count
-    # The highest share by which so few are seen with a probability of `error`.
+    # The highest share at which this few are seen with a probability of `error`.
     return _root(lambda bound: error - (1 - incomplete_beta(seen + 1, count - seen, bound)))
 
 
 def lower_bound(share: float, count: float, error: float) -> float:
-    """Return what a share is at least, seen in `count` posts; 0 for none. It is lower as rarely as in `upper_bound`."""
+    """Return the lower bound of a share seen in `count` posts; 0 without posts. `error` is as in `upper_bound`."""
     return 1 - upper_bound(1 - share, count, error)
 
 
@@ -55,7 +55,7 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 
 def _root(rises: Callable[[float], float]) -> float:
-    """Return where a function that rises from below 0 to above it between 0 and 1 is 0."""
+    """Return the zero, between 0 and 1, of a function that rises from below 0 to above 0."""
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""The posts of the review table by the counts that the ML API keeps of them: no post has to be read."""
+"""The posts of the review table, from the ML API's counters: no post is read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _STRATA = {"flagged": True, "sample": False}
 
 @dataclass(frozen=True, slots=True)
 class ReviewTally:
-    """posts: alike in stratum, probability and weight, a row a verdict. pairs: posts by the verdicts of two reviewers.
+    """posts: one row per stratum, probability, weight and verdict. pairs: posts by the verdicts of two reviewers.
 
-    The probability of a row is the middle of the band that the API counted it in. What was received when is not known
-    of them: they all say day 0.
+    The probability of a row is the middle of the API's band. The counters do not have the day of reception: it is 0 in
+    all rows.
     """
 
     posts: list[ReviewedPost] = field(default_factory=list)
@@ -40,14 +40,14 @@ class ReviewTally:
                     if count > 0:
                         tally.pairs[first, second] = count
                 case [stratum, probability, weight, kind] if stratum in _STRATA and kind in (*VERDICTS, "stored"):
-                    # Below zero only where a post was decided on before anybody counted.
+                    # Below zero only if a post was decided before the counters existed.
                     cells[stratum, probability, weight][kind] = max(0, count)
                 case _:
                     raise ValueError(f"{name!r} is no name of a count: `flagged:0.975:1:stored` is one")
         for (stratum, probability, weight), kinds in cells.items():
             judged = sum(kinds.get(verdict, 0) for verdict in VERDICTS)
             rows = [(verdict, kinds.get(verdict, 0)) for verdict in VERDICTS]
-            # A process that was killed has not written its last minute's: then fewer are stored than judged.
+            # A killed process does not write its last minute's counts: then fewer posts are stored than judged.
             for verdict, count in [*rows, (None, kinds.get("stored", 0) - judged)]:
                 if count > 0:
                     tally.posts.append(

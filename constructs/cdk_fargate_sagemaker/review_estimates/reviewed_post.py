@@ -1,4 +1,4 @@
-"""What estimates need to know of a post that was stored for reviewers."""
+"""The facts about a stored post that estimates need."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ VERDICTS = ("violation", "fine", "unsure")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedPost:
-    """A post that was stored for reviewers, or `count` of them that are alike.
+    """A post that was stored for reviewers, or `count` posts with the same facts.
 
-    probability: what the model said, 0 to 1.
-    flagged: every such post is stored; of the others a sample is.
-    weight: of how many posts like it it is one, at least 1.
+    probability: the model's, 0 to 1.
+    flagged: all flagged posts are stored, and a sample of the others.
+    weight: the number of posts that it represents, at least 1.
     received: in days since 1970.
-    verdict: the latest decision that stands, None without any.
-    first_verdict: what the first of two reviewers said, None where one alone was to judge.
-    count: so many posts have all of this in common, at least 1.
+    verdict: the latest decision that was not undone, None without one.
+    first_verdict: the verdict of the first of two reviewers, None if only one was to judge.
+    count: the number of posts with these facts, at least 1.
     """
 
     probability: float
@@ -41,5 +41,5 @@ class ReviewedPost:
 
     @property
     def is_violation(self) -> bool | None:
-        """None where nobody has decided, or the reviewer was unsure."""
+        """None if there is no decision, or the reviewer was unsure."""
         return {"violation": True, "fine": False}.get(self.verdict or "")

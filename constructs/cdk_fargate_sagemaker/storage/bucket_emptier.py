@@ -70,7 +70,9 @@ class BucketEmptier(Construct):
             properties={"BucketName": bucket.bucket_name},
             service_timeout=Duration.minutes(16),
         )
-        # The function's own policy, without which it can do nothing, and the bucket's, whose end lets writes in again.
+        # The function's own policy, without which it can do nothing, and the bucket's policy, whose deletion would
+        # allow
+        # writes again.
         emptied.node.add_dependency(packaged)
         if bucket.policy is not None:
             emptied.node.add_dependency(bucket.policy)

@@ -50,7 +50,7 @@ class ReleaseStarts:
         self._starter: lambda_.Function | None = None
 
     def on_schedule(self, schedule: events.Schedule) -> None:
-        """Starts a release whenever `schedule` says."""
+        """Starts a release at each time of `schedule`."""
         self._start_by("schedule", "Schedule", schedule=schedule)
 
     def on_new_data(self, bucket: s3.IBucket, prefix: str) -> None:
@@ -59,7 +59,7 @@ class ReleaseStarts:
         self._start_by("new posts", "NewPosts", event_pattern=new_objects(bucket, prefix))
 
     def on_new_labels(self, new_labels: int) -> None:
-        """Starts a release once reviewers have given so many labels since the release that serves."""
+        """Starts a release once reviewers have given this many labels since the release that serves."""
         starter = self._starter_function()
         starter.add_environment("NEW_LABELS", Tokenization.stringify_number(new_labels))
         rule = events.Rule(
@@ -81,7 +81,7 @@ class ReleaseStarts:
         """Starts a release when `alarm` fires.
 
         Raises:
-            InvalidArgumentError: something else than an alarm, or a source without reviews.
+            InvalidArgumentError: a value that is not an alarm, or a source without reviews.
         """
         check_interface("alarm", alarm, "alarm_arn", "an alarm", "import one with Alarm.from_alarm_arn(…)")
         if not isinstance(alarm, Construct):
@@ -106,7 +106,8 @@ class ReleaseStarts:
             targets=[
                 targets.LambdaFunction(
                     self._starter_function(),
-                    # Of the alarm's stack: the policy of the workflow's own queue would name a rule of a later stack.
+                    # It belongs to the alarm's stack: the policy of the workflow's own queue would name a rule of a
+                    # later stack.
                     dead_letter_queue=undelivered_queue(alarm, "Undelivered"),
                     max_event_age=Duration.hours(1),
                 )
@@ -141,7 +142,7 @@ class ReleaseStarts:
 
     def _starter_function(self) -> lambda_.Function:
         if self._starter is None:
-            # Who asks for it has looked whether there are reviews.
+            # The callers have checked that there are reviews.
             assert self._reviews is not None
             self._starter = self._made_starter(self._reviews.table)
         return self._starter
@@ -163,7 +164,7 @@ class ReleaseStarts:
             },
         )
         allow(starter.role, ["dynamodb:GetItem", "dynamodb:Query"], self._records.table.table_arn)
-        # Reviewers' counters alone; no post.
+        # It reads only the reviewers' counters, no post.
         allow(
             starter.role,
             ["dynamodb:Query"],

@@ -1,4 +1,4 @@
-"""The states that have an endpoint serve the model that was judged."""
+"""The states that make an endpoint serve the model that passed the evaluation."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from ..workflow.release_records import ReleaseRecords
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedModel:
-    """What serves after a release, and how the endpoint comes to it."""
+    """The model that serves after a release, and the states that bring the endpoint to it."""
 
     endpoint_name: str
     image_uri: str
@@ -42,7 +42,7 @@ class ServedModel:
     in_service_within: Duration
 
     def states(self, scope: Construct, tasks: TaskStates, then: sfn.IChainable) -> sfn.IChainable:
-        """Makes the states from the archive's copy to an endpoint that serves it, and `then` after them."""
+        """Makes the states that copy the archive and make the endpoint serve it, followed by `then`."""
         return _Serving(scope, tasks, self).linked(then)
 
 
@@ -73,7 +73,7 @@ class _Serving:
         return copying
 
     def _archive_copied(self) -> sfn.CustomState:
-        """From here on the model is the copy, which no job may write."""
+        """From this state on, the model is the copy; no job may write it."""
         return self._tasks.function(
             "Archive-Copying-Step",
             self._plan.records.files.function,
@@ -121,7 +121,7 @@ class _Serving:
 
     def _creating(self, operation: str, resource: str) -> Allowed:
         return Allowed(
-            # SageMaker asks for the second where a request has tags.
+            # SageMaker requires the second action if a request has tags.
             [f"sagemaker:{operation}", "sagemaker:AddTags"],
             [self._tasks.sagemaker_arn(resource, f"{self._plan.endpoint_name}-*")],
             wildcard_reason=NAMED_BY_EXECUTION,
@@ -144,7 +144,7 @@ class _Serving:
         )
         creating.next(wait)
         updating.next(wait)
-        # Of its failures one is an answer: the endpoint is not there yet.
+        # One of its failures is an expected answer: the endpoint does not exist yet.
         describing = self._endpoint.described("Endpoint-Describing-Step")
         describing.add_catch(
             self._endpoint_missing(creating),
@@ -162,7 +162,7 @@ class _Serving:
             sfn.Condition.jsonata("{% $contains($description_error.cause, 'Could not find') %}"),
             creating,
         )
-        # A rule that always holds, not the default: only a rule can say what failed.
+        # This rule always holds. It is not the default, because only a rule can assign what failed.
         missing.when(
             sfn.Condition.jsonata("{% true %}"),
             self._tasks.failed,
@@ -177,7 +177,7 @@ class _Serving:
         return missing
 
     def _served(self, then: sfn.IChainable) -> sfn.CustomState:
-        """The states that wait until the endpoint serves the new configuration, and `then` after them."""
+        """The states that wait until the endpoint serves the new configuration, followed by `then`."""
         plan = self._plan
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(plan.poll_interval))
         describe = self._endpoint.described(
@@ -202,7 +202,8 @@ class _Serving:
         within = self._plan.in_service_within
         polls = math.ceil(within.to_seconds() / self._plan.poll_interval.to_seconds())
         refusals = {
-            # Creating, Updating and SystemUpdating go on; InService with another configuration has been rolled back.
+            # Creating, Updating and SystemUpdating are in progress; InService with another configuration was rolled
+            # back.
             "$not($endpoint.EndpointStatus in ['Creating', 'Updating', 'SystemUpdating'])": (
                 "EndpointNotReleased",
                 "'the endpoint is ' & $endpoint.EndpointStatus & ' with ' & "

@@ -50,7 +50,7 @@ from ._release_definition import (
 from ._release_starts import ReleaseStarts
 from ._served_model import ServedModel
 
-# The functions, the queues and the retries, beyond the jobs' own limits and the waiting for the endpoint.
+# Time for functions, queues and retries, in addition to the jobs' own limits and the wait for the endpoint.
 _REST = Duration.hours(2)
 
 
@@ -242,12 +242,12 @@ class ModelReleaseWorkflow(Construct):
             configuration=configuration,
             encryption_key=self._encryption_key,
             poll_interval=poll_interval,
-            # An update that goes on is waited for, and then comes one more.
+            # The rollback waits for an update in progress, and then makes one more.
             settled_within=in_service_within.plus(in_service_within),
             log_retention=log_retention,
         )
-        # Named as it is since it was the role of the jobs too: a new name would be a new role, and models that a
-        # rollback may need keep the one that they were made with.
+        # The id dates from when it was also the role of the jobs. Another id would create another role, but models that
+        # a rollback may need keep the role that they were created with.
         self._endpoint_role = endpoint_role(
             self,
             "SageMakerRole",
@@ -330,7 +330,7 @@ class ModelReleaseWorkflow(Construct):
             encryption_key=self._encryption_key,
             removal_policy=removal_policy,
         )
-        # A stack that is deleted stops executions: no rule starts another one, or reports that one was stopped.
+        # When the stack is deleted, executions are stopped: no rule may then start another one or report the stop.
         for rule in (self._stopped_rule, self._rollback.unfinished_rule):
             rule.node.add_dependency(self._end)
         self._starts = ReleaseStarts(

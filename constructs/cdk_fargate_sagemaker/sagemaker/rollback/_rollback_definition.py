@@ -19,7 +19,7 @@ ROLLBACK_FAILED = "RollbackFailed"
 
 _BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack', 'Deleting']"
 _UPDATABLE = "['InService', 'OutOfService', 'UpdateRollbackFailed']"
-# Where it fails in one of these, another release may still come to serve.
+# If it fails in one of these states, another release may still be made to serve.
 _OF_TARGET = (
     "['Archive-Checking-Step', 'Endpoint-Creating-Step', "
     "'Endpoint-Updating-Step', 'Endpoint-State', 'Endpoint-Missing']"
@@ -29,16 +29,16 @@ SERVING_AGAIN = (
     ": $type({target}) = 'object' ? {target}.release & "
     f"({{checked}} = false ? '; {UNCHECKED}' : '') : 'nothing: no release served before')"
 )
-"""JSONata that says what an endpoint was put back to, for people. A release may end before it has begun, or after it
-was recorded: then nothing is put back. `checked` is whether the archive that serves again was checked, or null where
-it had not to be started.
+"""JSONata for a sentence that says which release serves again. A release may end before it changed anything, or after
+it was recorded: then nothing is rolled back. `checked` is whether the archive that serves again was checked, or null if
+the endpoint did not have to start it.
 """
 
 _HAS_TARGET = "$type($target) = 'object'"
 _HAS_FAILED = "$type($failed) = 'object'"
 
-# The console offers {"Comment": "Insert your JSON here"} to whoever starts an execution: it means {}. An execution's
-# event comes as EventBridge has it, since its transformations escape no text.
+# The console suggests {"Comment": "Insert your JSON here"} as the input of an execution: it means {}. An execution's
+# event arrives in EventBridge's own format, because EventBridge's transformations do not escape text.
 _INPUT = (
     "$exists($states.input.stopped.executionArn) ? "
     "{'stopped': $merge([{'execution': $states.input.stopped.executionArn, 'status': $states.input.stopped.status}, "
@@ -58,7 +58,7 @@ _STOPPED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackPlan:
-    """Everything the rollback's states name."""
+    """The values that the rollback's states refer to."""
 
     endpoint_name: str
     release_workflow_name: str
@@ -75,11 +75,18 @@ class RollbackPlan:
 def rollback_definition(scope: Construct, role: iam.Role, plan: RollbackPlan) -> sfn.IChainable:
     """The states from `Begin` to `Rolled-Back`.
 
-    Variables: `mode` is who asks (`by_hand`, `failed`, `stopped`); `target` the release that has to serve, or null;
-    `failed` the release to discard, or null; `happened` why. `endpoint` is the last description, `starting` what the
-    endpoint gets its target by, `archive_checked` whether the target's archive was compared with its record, or null
-    where nothing had to be started; `polls`, `updates`, `deletions` and `creations` count what was done; `failure` says
-    what failed here, `left_behind` what the cleaner could not take.
+    Variables:
+
+    - `mode`: who started the rollback (`by_hand`, `failed`, `stopped`).
+    - `target`: the release that must serve, or null.
+    - `failed`: the release to discard, or null.
+    - `happened`: the reason.
+    - `endpoint`: the last description of the endpoint.
+    - `starting`: the call that gives the endpoint its target.
+    - `archive_checked`: whether the target's archive was compared with its record; null if nothing had to be started.
+    - `polls`, `updates`, `deletions`, `creations`: the numbers of these actions.
+    - `failure`: what failed in this rollback.
+    - `left_behind`: what the cleaner could not delete.
     """
     return _Rollback(scope, role, plan).linked()
 
@@ -137,7 +144,7 @@ class _Rollback:
         describing.next(self._state(marking, checking, settled))
 
         begun = self._tasks.choice("Begun")
-        # Nothing was begun, or all of it was done: what serves stays.
+        # The release changed nothing yet, or was complete: the model that serves stays.
         begun.when(sfn.Condition.jsonata(f"{{% $mode != 'by_hand' and $not({_HAS_FAILED}) %}}"), record)
         begun.otherwise(describing)
         begin.next(begun)
@@ -151,7 +158,7 @@ class _Rollback:
                 "operation": "begin_rollback",
                 "execution": "{% $states.context.Execution.Id %}",
                 "input": f"{{% {_INPUT} %}}",
-                # For what the ledger makes again.
+                # For models and configurations that the ledger recreates.
                 "tags": self._tasks.tags,
             },
             assign={
@@ -176,18 +183,18 @@ class _Rollback:
             "Endpoint-Describing-Step",
             {
                 "endpoint": "{% $states.result %}",
-                # Of an endpoint whose creation goes on or failed, SageMaker need not say what it serves.
+                # SageMaker may not say which model an endpoint serves whose creation is in progress or failed.
                 "left": "{% $type($left) = 'string' ? $left "
                 ": $exists($states.result.EndpointConfigName) ? $states.result.EndpointConfigName : null %}",
-                # Of an endpoint that failed and was deleted nobody else says why.
+                # After a failed endpoint is deleted, this is the only record of the reason.
                 "reason": "{% $exists($states.result.FailureReason) ? $states.result.FailureReason : $reason %}",
                 "polls": "{% $polls + 1 %}",
             },
         )
 
     def _archive_checking(self, waiting: sfn.IChainable) -> sfn.CustomState:
-        """The states that give the endpoint its target, whose archive has to be the one that was recorded."""
-        # All at once, and without rollback alarms: they may be the reason for this rollback.
+        """The states that give the endpoint its target, after they compared its archive with the record."""
+        # The update is all at once and without rollback alarms: these may be the reason for this rollback.
         target = "{% $target.endpoint_configuration %}"
         creating = self._endpoint.created(target, assign={"creations": "{% $creations + 1 %}"})
         updating = self._endpoint.updated(
@@ -272,7 +279,7 @@ class _Rollback:
             assign={"starting": "update"},
         )
         state.when(
-            # What an earlier life of the stack left serving is not this release's: it serves on.
+            # An endpoint that an earlier deployment of the stack left in service is not part of this release: it stays.
             sfn.Condition.jsonata(
                 f"{{% $not({_HAS_TARGET}) and {_HAS_FAILED} and $endpoint.EndpointStatus = 'InService' "
                 "and $endpoint.EndpointConfigName != $failed.release %}"
@@ -280,13 +287,13 @@ class _Rollback:
             settled,
         )
         state.when(
-            # Of an endpoint that Failed nothing but its deletion is allowed.
+            # An endpoint in the status Failed can only be deleted.
             sfn.Condition.jsonata(
                 f"{{% ($not({_HAS_TARGET}) or $endpoint.EndpointStatus = 'Failed') and $deletions = 0 %}}"
             ),
             removed,
         )
-        # A rule that always holds, not the default: only a rule can say what failed.
+        # This rule always holds. It is not the default, because only a rule can assign what failed.
         state.when(
             sfn.Condition.jsonata("{% true %}"),
             self._failure,
@@ -307,7 +314,7 @@ class _Rollback:
             {"operation": "discard", "release": "{% $failed.release %}"},
             repeatable=True,
         )
-        # The endpoint is as it should be: that is recorded before the parts left behind are reported.
+        # The endpoint is in its intended state. This is recorded before the parts that were left behind are reported.
         discard.add_catch(record, errors=["States.ALL"], assign={"left_behind": {"state": "Discard", **ERROR_OUTPUT}})
         discard.next(record)
         settled = self._tasks.choice("Settled")
@@ -357,7 +364,7 @@ class _Rollback:
         return who
 
     def _rollback_failure(self) -> sfn.Choice:
-        """A release that waits for its rollback reports the rollback's failure together with its own."""
+        """The failure, which a release that waits for its rollback reports together with its own."""
         failure = self._tasks.choice("Rollback-Failure")
         failure.when(sfn.Condition.jsonata("{% $exists($states.context.Execution.Input.failed) %}"), self._failed)
         failure.when(
@@ -382,8 +389,8 @@ class _Rollback:
         return failure
 
     def _notify_slack_failure(self) -> sfn.CustomState:
-        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule notifies of
-        it.
+        """It has no Catch: if an alert cannot be published, the execution fails with that error, and the rule notifies
+        of it.
         """
         notify = self._tasks.publish(
             "NotifySlackFailure",
@@ -405,8 +412,8 @@ class _Rollback:
         return notify
 
     def _notify_slack_rollback(self) -> sfn.CustomState:
-        """A rollback that a person started is reported too, for everybody else; if the report cannot be published, the
-        execution fails as with an alert.
+        """A rollback that a person started is also reported, to inform the others. If the report cannot be published,
+        the execution fails, as with an alert.
         """
         notify = self._tasks.publish(
             "NotifySlackRollback",

@@ -27,19 +27,20 @@ from ..workflow.release_records import ReleaseRecords
 from ._rollback_definition import ROLLBACK_FAILED, RollbackPlan, rollback_definition
 
 POLL_INTERVAL = Duration.seconds(30)
-"""How often a workflow looks at its endpoint, where nothing else is given."""
+"""The default time between two checks of the endpoint."""
 
-# Each look marks the endpoint as being changed, and `EndpointAlarms` looks five minutes back.
+# Each check marks the endpoint as being changed, and `EndpointAlarms` evaluates the last five minutes.
 _SHORTEST_POLL_INTERVAL = Duration.seconds(1)
 _LONGEST_POLL_INTERVAL = Duration.minutes(4)
-# The functions, of which the cleaner may wait for jobs three times 15 minutes, beyond the waiting for the endpoint.
+# Time for the functions, in addition to the wait for the endpoint. The cleaner may wait for jobs, three times 15
+# minutes.
 _REST = Duration.hours(1)
 
 
 class RollbackWorkflow(Construct):
     """Rolls an endpoint back to an earlier good release, in one update, and deletes what a failed release left behind.
 
-    One workflow does so, whoever starts it. Its input:
+    The same workflow does so for every start. Its input:
 
     - `{}`: a person, from the console. Back to the last good release before the current one. If no endpoint serves, the
       current one is restored, and no release is marked as bad.
@@ -197,7 +198,7 @@ class RollbackWorkflow(Construct):
                     self,
                     "StarterRole",
                     self._state_machine,
-                    # The whole event, since a text that is put into an input is not escaped.
+                    # It gets the whole event, because EventBridge does not escape a text that it puts into an input.
                     given=events.RuleTargetInput.from_object({"stopped": events.EventField.from_path("$.detail")}),
                     undelivered=self._undelivered_events,
                 )
@@ -259,13 +260,13 @@ def _check(
     check_kind("configuration", configuration, EndpointConfiguration)
     check_key("encryption_key", encryption_key)
     check_poll_interval(poll_interval)
-    # How often the endpoint is asked at most, and how long an execution may take, are computed from it.
+    # The maximum number of checks and the time limit of an execution are computed from it.
     check_duration("settled_within", settled_within, above_zero=True, whole="seconds", token=False)
 
 
 def check_poll_interval(poll_interval: Duration) -> None:
-    """Refuses a time between two looks that is known at deployment only, since how often the endpoint is asked at most
-    is computed from it, and one at which the endpoint's alarm would notify of an update.
+    """Refuses a time between two checks that is known at deployment only, because the maximum number of checks is
+    computed from it, and a time at which the endpoint's alarm would notify of an update.
 
     Raises:
         InvalidArgumentError: see above.

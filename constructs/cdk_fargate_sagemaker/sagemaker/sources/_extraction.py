@@ -1,4 +1,4 @@
-"""The extraction that makes training data out of labelled posts, wherever they come from."""
+"""The extraction, which makes training data from the labelled posts of any source."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,12 +28,13 @@ def extracted(
     payload: Mapping[str, object],
     reviews: ReviewDecisions | None,
 ) -> sfn.IChainable:
-    """Makes the states that draw which posts are trained with, and merge reviewers' decisions, and `then` after them.
+    """Makes the states that divide the posts into training and test posts and merge reviewers' decisions, followed by
+    `then`.
 
-    `posts` is the pattern of the objects that hold posts; `payload` says where they are in the extractor's words.
+    `posts` is the pattern of the objects with posts; `payload` is the part of the extractor's input that names them.
     """
     read = [posts]
-    # What a release exports of both is below the same prefix.
+    # The exports of both, posts and decisions, are below the same prefix.
     if reviews is not None and posts != "runs/*":
         read.append(f"runs/*/{REVIEWS_FOLDER}*")
     extract = FunctionStep(
@@ -42,7 +43,7 @@ def extracted(
             "bucket": release.data_bucket.bucket_name,
             "run_prefix": f"{{% {release.run_prefix} %}}",
             **payload,
-            # Null where no release serves; 0 where one does that wrote no side down.
+            # It is null if no release serves, and 0 if the one that serves did not record the sides of its posts.
             "known_sides": f"{{% {_CURRENT} ? ($type($current.sides) = 'number' ? $current.sides : 0) : null %}}",
             **_reviews_payload(release, reviews),
         },

@@ -1,4 +1,4 @@
-"""An export of a DynamoDB table below a run: its states, and what they are allowed."""
+"""An export of a DynamoDB table into a run's folder: its states and their permissions."""
 
 import math
 
@@ -17,7 +17,7 @@ _POLL = Duration.minutes(1)
 
 
 def check_exported_table(table: object) -> None:
-    """Refuses what is no table of DynamoDB's.
+    """Refuses a value that is not a DynamoDB table.
 
     Raises:
         InvalidArgumentError: see above.
@@ -35,16 +35,16 @@ def table_exported(
     max_runtime: Duration,
     named: str = "",
 ) -> sfn.IChainable:
-    """Makes the states that bring all items of `table` into `folder` of the run, and `then` after them.
+    """Makes the states that export all items of `table` into `folder` of the run, followed by `then`.
 
-    `named` begins the states' names, and marks the export: two of one execution are two.
+    `named` begins the states' names. It is also part of the export's token, so that one execution can make two exports.
     """
     _allow_export(release, table)
     release.lasts(max_runtime.plus(AROUND_A_JOB))
     token = f"'{named}' & $states.context.Execution.Name" if named else "$states.context.Execution.Name"
     arguments: dict[str, object] = {
         "TableArn": table.table_arn,
-        # Asked twice for an answer that was lost, DynamoDB finds the same export by its token.
+        # If the call is repeated because its answer was lost, DynamoDB finds the same export by its token.
         "ClientToken": f"{{% {token} %}}",
         "ExportFormat": "DYNAMODB_JSON",
         "S3Bucket": release.data_bucket.bucket_name,

@@ -92,13 +92,13 @@ class AthenaUnload(ReleaseStage):
         check_reviews(self.reviews)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Unloads what the query selects, then extracts both sides out of it."""
+        """Unloads the posts that the query selects, then extracts both sides from them."""
         bucket_name, run_prefix = release.data_bucket.bucket_name, release.run_prefix
         payload = {"posts_prefix": f"{{% {run_prefix} & '{_FOLDER}' %}}", "format": "json_lines"}
         extract = extracted(release, then, posts="runs/*", payload=payload, reviews=self.reviews)
         self._allow(release)
         release.lasts(self.max_runtime.plus(AROUND_A_JOB))
-        # As JSON has them, texts are JSONata's too.
+        # A text in JSON's syntax is valid JSONata too.
         before = json.dumps(f"UNLOAD ({self.query.strip()}) TO 's3://{bucket_name}/", ensure_ascii=False)
         after = json.dumps(f"{_FOLDER}' WITH (format = 'JSON', compression = 'GZIP')")
         result: dict[str, object] = {"OutputLocation": f"{{% {release.run_uri('athena/')} %}}"}
@@ -108,7 +108,7 @@ class AthenaUnload(ReleaseStage):
             "Unload-Step",
             "athena:startQueryExecution.sync",
             {
-                # An execution's name may have an apostrophe, which SQL wants twice.
+                # An execution's name may contain an apostrophe, which SQL requires twice.
                 "QueryString": f'{{% {before} & $replace({run_prefix}, "\'", "\'\'") & {after} %}}',
                 "QueryExecutionContext": {"Database": self.database},
                 "WorkGroup": self.work_group,
@@ -133,9 +133,9 @@ class AthenaUnload(ReleaseStage):
             ["athena:GetDataCatalog"],
             stack.format_arn(service="athena", resource="datacatalog", resource_name="AwsDataCatalog"),
         )
-        # Athena looks at the default database whatever a query names. A table takes permission on its database and on
-        # the catalog: https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-        # That page has CreateDatabase too, which is for an account without a default database: a release makes none.
+        # Athena reads the default database for every query. Reading a table needs permission on its database and on the
+        # catalog: https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+        # That page also lists CreateDatabase, for an account without a default database: a release does not create one.
         allow(
             role,
             ["glue:GetDatabase"],
@@ -171,7 +171,7 @@ class AthenaUnload(ReleaseStage):
             wildcard_reason=OBJECTS_OF_LATER,
         )
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": ["runs/*"]}})
-        # These know no prefix.
+        # These actions support no condition on a prefix.
         allow(role, ["s3:GetBucketLocation"], self.bucket.bucket_arn, data_bucket.bucket_arn)
         allow(role, ["s3:ListBucketMultipartUploads"], data_bucket.bucket_arn)
         objects = self.bucket.arn_for_objects(f"{self.prefix}*")

@@ -54,7 +54,7 @@ class DynamoDbExport(ReleaseStage):
         check_reviews(self.reviews)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Exports the table, then extracts both sides out of its items."""
+        """Exports the table, then extracts both sides from its items."""
         payload = {"posts_prefix": f"{{% {release.run_prefix} & '{_FOLDER}' %}}", "format": "dynamodb_export"}
         extract = extracted(release, then, posts="runs/*", payload=payload, reviews=self.reviews)
         return table_exported(release, extract, table=self.table, folder=_FOLDER, max_runtime=self.max_runtime)

@@ -45,7 +45,7 @@ class LabelledData(ReleaseStage):
         check_prefix(self.prefix)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Extracts both sides out of the posts."""
+        """Extracts both sides from the posts."""
         return extracted(
             release, then, posts=f"{self.prefix}*", payload={"posts_prefix": self.prefix}, reviews=self.reviews
         )

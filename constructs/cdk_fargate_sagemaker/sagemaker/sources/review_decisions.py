@@ -24,7 +24,7 @@ class ReviewDecisions:
     """Merges reviewers' decisions with the posts of a source.
 
     The latest label of a post replaces its earlier one, and new posts are added to the training posts. The test posts
-    stay the same from release to release, whatever reviewers decide. Half of them keep their labels for good; the
+    stay the same from release to release, whatever reviewers decide. Half of them keep their labels permanently; the
     others' labels change where two reviewers agree. The release's record says how many labels were new.
 
     Args:
@@ -51,11 +51,11 @@ class ReviewDecisions:
         check_max_runtime(self.max_runtime)
 
     def exported(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Makes the states that bring the decisions below the run, and `then` after them.
+        """Makes the states that export the decisions into the run's folder, followed by `then`.
 
         Args:
             release: the workflow of the source.
-            then: what reads them.
+            then: the states that read them.
         """
         return table_exported(
             release,
@@ -68,7 +68,7 @@ class ReviewDecisions:
 
 
 def check_reviews(reviews: Any) -> None:
-    """Refuses what are no reviewers' decisions, unless it is None.
+    """Refuses a value that is neither `ReviewDecisions` nor None.
 
     Raises:
         InvalidArgumentError: see above.

@@ -1,4 +1,4 @@
-"""What roles of a release may do with the objects of the data's bucket."""
+"""The permissions of a release's roles on the objects of the data bucket."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..workflow._later_names import OBJECTS_OF_LATER
 
 
 def check_prefix(prefix: Any) -> None:
-    """Refuses a prefix of a person's own objects at which the workflow writes, or that is none.
+    """Refuses a prefix below which the workflow writes, and a value that is not a prefix.
 
     Raises:
         InvalidArgumentError: see above.
@@ -31,10 +31,10 @@ def check_prefix(prefix: Any) -> None:
 
 
 def allow_reading(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
-    """Lets `role` read the objects of these patterns, and see that one is not there."""
+    """Lets `role` read the objects of these patterns, and see that an object does not exist."""
     objects = [bucket.arn_for_objects(prefix) for prefix in prefixes]
     allow(role, ["s3:GetObject"], *objects, wildcard_reason=OBJECTS_OF_LATER)
-    # Without it S3 says that access is denied where an object is not there.
+    # Without this permission, S3 answers "access denied" if an object does not exist.
     allow_listing(role, bucket, *prefixes)
 
 
@@ -50,6 +50,6 @@ def allow_listing(role: iam.Role, bucket: s3.IBucket, *prefixes: str) -> None:
 
 
 def allow_bucket_key(role: iam.Role, bucket: s3.IBucket, *further: str) -> None:
-    """Lets `role` use the bucket's key, where it has one, to read and write, and for the actions `further`."""
+    """Lets `role` use the bucket's key, if it has one, to read and write, and for the actions `further`."""
     if bucket.encryption_key is not None:
         allow_key(role, bucket.encryption_key, [*ENVELOPE_KEY_USE, *further])

@@ -1,4 +1,4 @@
-"""What the requests of SageMaker's jobs share."""
+"""The parts that the requests of all SageMaker jobs have."""
 
 from ..machines._instance_type import has_local_disks
 
@@ -6,10 +6,13 @@ Request = dict[str, object]
 
 
 def volume_key(instance_type: str, key_id: str) -> Request:
-    """Nothing for an instance with disks of its own: its hardware encrypts those, and SageMaker refuses a key."""
+    """The volume's key, as a part of a request; nothing for an instance with local disks.
+
+    The instance's hardware encrypts these disks, and SageMaker refuses a key.
+    """
     return {} if has_local_disks(instance_type) else {"VolumeKmsKeyId": key_id}
 
 
 def output_key(key_id: str | None) -> Request:
-    """Without it SageMaker takes the account's own key for S3, whatever the bucket's is."""
+    """The key of the output. Without it, SageMaker uses the account's own S3 key, not the bucket's."""
     return {} if key_id is None else {"KmsKeyId": key_id}

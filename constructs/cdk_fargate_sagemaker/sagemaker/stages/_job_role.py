@@ -19,11 +19,11 @@ def job_role(
     vpc: VpcPlacement | None,
     volume_key: kms.IKey,
 ) -> iam.Role:
-    """Makes a role that may do what any job of SageMaker's does.
+    """Makes a role with the permissions that every SageMaker job needs.
 
-    `jobs` is its kind as the log group has it: `TrainingJobs`.
+    `jobs` is the kind of the job as in the name of its log group: `TrainingJobs`.
 
-    Its image, and what it reads and writes, are for the caller to grant.
+    The caller grants access to its image and to the objects that it reads and writes.
     """
     stack = stack_of(scope)
     role = iam.Role(

@@ -1,4 +1,4 @@
-"""How a training program gets one side of the training data."""
+"""The channel through which a training program gets one side of the posts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,7 @@ class DataChannel:
 
 
 def check_content_type(content_type: Any) -> None:
-    """Refuses what CreateTrainingJob takes for no content type.
+    """Refuses a content type that CreateTrainingJob does not accept.
 
     Raises:
         InvalidArgumentError: see above.

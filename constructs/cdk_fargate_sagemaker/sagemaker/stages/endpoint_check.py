@@ -27,7 +27,7 @@ class EndpointCheck(ReleaseStage):
     slots: ClassVar[tuple[str, ...]] = ("check",)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Invokes the endpoint by a function that may invoke this one alone."""
+        """Invokes the endpoint by a function that may invoke only this endpoint."""
         checker = PackagedFunction(
             release.scope,
             "Checker",

@@ -15,7 +15,7 @@ from .release_binding import ReleaseBinding
 _METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@/ -]{0,63}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYWORDS = {"and", "or", "in", "true", "false", "null", "function"}
-# Shares by their definition, of which more is better: a bound is from 0 to 1, and a direction need not be said.
+# Shares, of which more is better: a bound is from 0 to 1, and no direction needs to be given.
 _SHARES = ("accuracy", "auc", "average_precision", "f1", "precision", "recall")
 
 _CURRENT = "$type($current) = 'object'"
@@ -84,7 +84,7 @@ class EvaluationGate:
                 )
 
     def judge(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Makes the state that refuses a model, and `then` after it.
+        """Makes the state that refuses a model, followed by `then`.
 
         Args:
             release: the workflow of the evaluation.
@@ -103,10 +103,10 @@ class EvaluationGate:
 
 def _refuse_below(release: ReleaseBinding, gate: sfn.Choice, metric: str, bound: float) -> None:
     got, needed = f"$metrics.{_field(metric)}", _written(bound)
-    # What it may be in truth, where the evaluation says so.
+    # The end of the confidence interval, if the evaluation has one.
     low, high = _interval(metric)
     sure = f"$exists({got}) and $exists({high})"
-    # A metric that is missing compares as undefined, which is neither true nor false.
+    # A comparison with a missing metric is undefined: neither true nor false.
     release.refuse_when(
         gate,
         f"(({sure} ? {high} : {got}) >= {needed}) ? false : true",
@@ -150,12 +150,12 @@ def _refuse_worse(
     new, current, allowed = f"$metrics.{_field(metric)}", f"$current_metrics.{_field(metric)}", _written(margin)
     loss = f"{current} - {new}" if less_is_worse else f"{new} - {current}"
     fall, fallen = ("fall", "fallen") if less_is_worse else ("rise", "risen")
-    # More than the margin, and more than chance makes of two equal models, where the evaluation says what.
+    # The loss exceeds the margin, and also what chance explains, if the evaluation has that figure.
     found = f"$comparison.{_field(f'{metric}_drop' if less_is_worse else f'{metric}_rise')}"
     by_chance = f"$exists({found}.low) and {found}.low <= 0"
     release.refuse_when(
         gate,
-        # Rounded, so that a drop of exactly the margin passes whatever binary makes of it.
+        # It is rounded, so that a drop of exactly the margin passes despite binary rounding errors.
         f"{_CURRENT} and ($round({loss}, 9) <= {allowed} ? false : $not({by_chance}))",
         error="GateRefused",
         cause=f"'{metric} is ' & ($exists({new}) ? $string({new}) : 'missing') & '; the current model ' & "
@@ -197,10 +197,10 @@ def _field(name: str) -> str:
 
 
 def _violations_for(half: str, wanted: str) -> str:
-    """Write how many held-out violations an interval of half the width `wanted` takes, where there is one of `half`."""
+    """Returns the number of held-out violations that an interval of half-width `wanted` needs, from one of `half`."""
     return f"$string($ceil($round($comparison.violations * $power(({half}) / {wanted}, 2), 6)))"
 
 
 def _written(number: float) -> str:
-    """Writes a number as JSONata has it; of a token, text that the deployment makes of its value."""
+    """Returns a number in JSONata's syntax; for a token, a text that gets its value at deployment."""
     return Tokenization.stringify_number(number) if is_token(number) else str(number)

@@ -78,7 +78,7 @@ class FunctionStep(ReleaseStage):
                 raise refusal("name", self.name, "1 to 80 letters, digits, hyphens and underscores")
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Invokes the function with what its place says, and keeps what it returns."""
+        """Invokes the function with the input of its place, and keeps its result."""
         given, assigned = _contract(release)
         step = release.function(
             self.name or release.state_name,
@@ -91,7 +91,7 @@ class FunctionStep(ReleaseStage):
 
 
 def _contract(release: ReleaseBinding) -> tuple[dict[str, object], dict[str, object] | None]:
-    """What a function is given by default where it stands, and what of its answer is kept."""
+    """The default input of a function in this place, and the parts of its answer that are kept."""
     run: dict[str, object] = {
         "bucket": release.data_bucket.bucket_name,
         "run_prefix": f"{{% {release.run_prefix} %}}",

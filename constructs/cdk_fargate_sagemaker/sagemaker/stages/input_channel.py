@@ -62,7 +62,7 @@ class InputChannel:
 
 
 def check_channel_name(argument: str, name: Any) -> None:
-    """Refuses what CreateTrainingJob takes for no channel's name.
+    """Refuses a channel name that CreateTrainingJob does not accept.
 
     Raises:
         InvalidArgumentError: see above.

@@ -61,7 +61,7 @@ class ModelEvaluation(ReleaseStage):
             )
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Scores the current model where the gate compares, measures both, and judges."""
+        """Scores the current model if the gate compares, measures both models, and applies the gate."""
         if self.gate is not None:
             then = self.gate.judge(release, then)
         measure = self.measure or FunctionStep(function=self._evaluator(release).function)
@@ -79,7 +79,7 @@ class ModelEvaluation(ReleaseStage):
             timeout=Duration.minutes(5),
             log_encryption_key=release.encryption_key,
         )
-        # A model that was trained elsewhere is given below models/, with its output beside it.
+        # A model that was trained elsewhere is below models/, with its output beside it.
         allow_reading(evaluator.role, release.data_bucket, *([] if release.trains else ["models/*"]), "runs/*")
         allow_bucket_key(evaluator.role, release.data_bucket)
         return evaluator

@@ -101,7 +101,7 @@ class ProcessingJob(ReleaseStage):
             check_placement(self.vpc)
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
-        """Runs the program over both sides of the posts, which from then on are where it left them."""
+        """Runs the program over both sides of the posts; the following states read its output."""
         role = release.job_role(PROCESSING_ROLE, "ProcessingJobs", vpc=self.vpc)
         allow_reading(role, release.data_bucket, "runs/*")
         allow_writing(role, release.data_bucket, "runs/*/preprocessed/*")

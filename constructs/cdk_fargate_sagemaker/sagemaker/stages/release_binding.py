@@ -29,7 +29,7 @@ STATES = {
 }
 SLOTS = tuple(STATES)
 
-# A job waits for its machines before it runs, and for its files to be written afterwards.
+# A job waits for its instances before it runs, and for its files to be written afterwards.
 AROUND_A_JOB = Duration.hours(1)
 _RUN_PREFIX = "'runs/' & $states.context.Execution.Name & '/'"
 
@@ -96,7 +96,7 @@ class ReleaseBinding:
         self._removal_policy = removal_policy
         self._trains = trains
         self._slot = slot
-        # What the stages bring, for the workflow: shared by the bindings of all slots.
+        # What the stages add to the workflow; the bindings of all slots share it.
         self._longest: list[Duration] = []
         self._inputs: list[tuple[str, str]] = []
         self._job_roles: dict[str, iam.Role] = {}

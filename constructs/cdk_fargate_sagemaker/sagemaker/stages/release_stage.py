@@ -70,7 +70,7 @@ _OF_THE_LIBRARY = {
     "score_current": "TransformJob",
     "check": "EndpointCheck, FunctionStep",
 }
-# What somebody has at hand whose place is within a stage, by what it is known by.
+# Objects that belong into a stage, by the slot in which they were given and the attribute that identifies them.
 _WITHIN = {
     ("source", "table_arn"): "DynamoDbExport(table=…)",
     ("source", "bucket_arn"): "LabelledData('posts/'), which are in data_bucket",

@@ -128,14 +128,14 @@ class TrainingJob(ReleaseStage):
         role = release.job_role(TRAINING_ROLE, "TrainingJobs", vpc=self.vpc)
         bucket = release.data_bucket
         allow_reading(role, bucket, "runs/*", *(f"{channel.prefix}*" for channel in self.channels))
-        # Nowhere that a model is served from. A role cannot name the run of the job that has it: the job's request
-        # does, and the program of an isolated job has no credentials.
+        # No model is served from these folders. A role cannot name the run of its job; the job's request does, and the
+        # program of an isolated job has no credentials.
         allow_writing(role, bucket, _TRAINED, *([_CHECKPOINTS] if self.checkpoints else []))
         release.keeps_models_of(_TRAINED)
         for channel in self.channels:
             release.needs(channel.prefix, remedy=channel.remedy)
         if self.checkpoints:
-            # What the program takes away on the machine goes from the copy too.
+            # A file that the program deletes on the instance is deleted from the copy too.
             allow(
                 role,
                 ["s3:DeleteObject"],
@@ -280,7 +280,7 @@ def _text(name: str, value: object) -> str:
 
 
 def _holds_token(value: object) -> bool:
-    """Whether a number within is known at deployment only, of which JSON would make another number."""
+    """Whether it contains a number that is known at deployment only; JSON would write another number for it."""
     match value:
         case dict():
             return any(map(_holds_token, value.values()))

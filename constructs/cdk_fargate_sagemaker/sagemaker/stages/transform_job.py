@@ -60,14 +60,14 @@ class TransformJob(ReleaseStage):
         object.__setattr__(self, "instance_type", instance_type)
         if is_burstable(instance_type):
             raise refusal("instance_type", instance_type, "a type that is not burstable: SageMaker transforms on none")
-        # How long the workflow may take is computed from it.
+        # The time limit of the workflow is computed from it.
         check_max_runtime(self.max_runtime)
         object.__setattr__(self, "transform_ami", transform_ami(self.transform_ami, instance_type))
 
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
         """Scores with the model that serves, if there is one; `current_scores` is the URI of its scores."""
         self._warn_of_two_devices(release)
-        # A transform job acts as the role of the model that it asks.
+        # A transform job acts as the role of the model that it invokes.
         release.let_endpoint_read(_TEXTS)
         release.let_endpoint_write(_SCORES)
         allow_logs(release.endpoint_role, "TransformJobs", f"{release.endpoint_name}-*")
@@ -89,7 +89,7 @@ class TransformJob(ReleaseStage):
         return has_current
 
     def _request(self, release: ReleaseBinding, *, output: str) -> Request:
-        """Asks a model about each line of the objects below the texts' URI."""
+        """The request that lets a model score each line of the objects below the URI of the texts."""
         return {
             "TransformJobName": "{% $release %}",
             "ModelName": "{% $current.model %}",
@@ -114,7 +114,7 @@ class TransformJob(ReleaseStage):
         }
 
     def _warn_of_two_devices(self, release: ReleaseBinding) -> None:
-        """Warns where one image must run on GPUs in one place and on CPUs in the other."""
+        """Warns if one image must run on GPUs in one place and on CPUs in the other."""
         if Token.is_unresolved(self.instance_type):
             return
         for variant in release.configuration.all_variants:

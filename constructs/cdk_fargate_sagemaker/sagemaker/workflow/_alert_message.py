@@ -7,9 +7,9 @@ from ..._construct_tree import region_of
 def failure_alert(
     scope: Construct, *, workflow: str, execution: str, state: str, error: str, cause: str, further: str = "{}"
 ) -> str:
-    """Writes the message of an alert, as JSONata over expressions: what the topic's readers know as `workflow_failure`.
+    """Returns the message of an alert, `workflow_failure`, as JSONata over expressions.
 
-    `further` is an object of which any part may be undefined: `rolled_back_to`, `rollback_failure`.
+    `further` is an object with `rolled_back_to` and `rollback_failure`; each may be undefined.
     """
     return (
         f"{{% $string($merge([{{'kind': 'workflow_failure', 'workflow': {workflow}, 'execution': {execution}, "
@@ -19,7 +19,7 @@ def failure_alert(
 
 
 def rollback_notice(scope: Construct, *, workflow: str, execution: str, left: str, target: str, note: str) -> str:
-    """Writes the message about a rollback by hand, as JSONata over expressions; `note` may be null."""
+    """Returns the message about a rollback that a person started, as JSONata over expressions; `note` may be null."""
     return (
         f"{{% $string({{'kind': 'rollback', 'workflow': {workflow}, 'execution': {execution}, "
         f"'from': {left}, 'to': {target}, 'note': {note}, 'console': {_console(scope, execution)}}}) %}}"

@@ -1,4 +1,4 @@
-"""What changes an endpoint, for the workflow that releases and for the one that rolls back."""
+"""The states that change an endpoint, for the release workflow and the rollback workflow."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from ._later_names import NAMED_BY_EXECUTION
 from ._task_states import Allowed, TaskStates
 
 UNCHECKED = "its archive was not checked: the release was recorded before hashes were introduced"
-"""What an alert says of a release that serves again without a hash to compare its archive with."""
+"""The note in an alert on a release that serves again, if its record has no hash to compare the archive with."""
 
 # https://states-language.net/spec.html#states-fields
 _LONGEST_STATE_NAME = 80
@@ -29,14 +29,14 @@ _SCALING = "aws-sdk:applicationautoscaling"
 
 
 class EndpointStates:
-    """Makes the states that look at one endpoint and change it. Each gives the workflow's role what it calls.
+    """Makes the states that describe and change one endpoint. Each grants the workflow's role its call.
 
     Args:
         tasks: makes the workflow's tasks.
         endpoint_name: the endpoint's name.
         configuration: what the endpoint runs: which variants scale.
-        volume_key: encrypts the endpoint's volumes. It is the one of all releases: an older configuration may name it
-            where the present one does not.
+        volume_key: encrypts the endpoint's volumes. All releases use it: an older configuration may name it even if the
+            current one does not.
         files: the function that checks the archives of models.
     """
 
@@ -58,7 +58,9 @@ class EndpointStates:
         self._arn = tasks.sagemaker_arn("endpoint", endpoint_name)
 
     def described(self, name: str, assign: Mapping[str, object] | None = None) -> sfn.CustomState:
-        """Makes the state that looks at the endpoint, its failures left to the caller: one of them is an answer."""
+        """Makes the state that describes the endpoint. The caller handles its failures: one of them is an expected
+        answer.
+        """
         return self._tasks.uncaught(
             name,
             "aws-sdk:sagemaker:describeEndpoint",
@@ -75,7 +77,7 @@ class EndpointStates:
             configuration_name,
             {"Tags": self._tasks.tags},
             assign,
-            # SageMaker asks for it where a request has tags.
+            # SageMaker requires this action if a request has tags.
             Allowed(["sagemaker:AddTags"], [self._arn]),
         )
 
@@ -96,7 +98,7 @@ class EndpointStates:
         )
 
     def scaling_lifted(self, then: sfn.IChainable, *, name: str = "Scaling-Lifting-Step") -> sfn.IChainable:
-        """Makes the states that take every variant's scaling away, and `then` after them; `then` without scaling.
+        """Makes the states that remove the scaling of every variant, followed by `then`; only `then` without scaling.
 
         SageMaker refuses to change the instances of a variant that is registered.
         """
@@ -109,14 +111,14 @@ class EndpointStates:
                 scalable_target(self._endpoint_name, variant),
                 allowed=self._scaling_allowed(),
             )
-            # Not registered, or lifted by an attempt before: that is as it shall be.
+            # It was not registered, or an earlier attempt removed it: both are the wanted state.
             lifting.add_catch(then, errors=["ApplicationAutoScaling.ObjectNotFoundException"])
             self._tasks.catch(state_name, lifting)
             then = lifting.next(then)
         return then
 
     def scaling_registered(self, then: sfn.IChainable) -> sfn.IChainable:
-        """Makes the states that give every variant its scaling, and `then` after them; `then` without scaling."""
+        """Makes the states that register every variant's scaling, followed by `then`; only `then` without scaling."""
         scaled = scaled_variants(self._configuration)
         for variant, scaling in reversed(scaled):
             policy = self._tasks.task(
@@ -136,9 +138,9 @@ class EndpointStates:
         return then
 
     def marked(self, then: sfn.IChainable) -> sfn.CustomState:
-        """Makes the state that marks the endpoint as being changed, and `then` after it, whether or not it could.
+        """Makes the state that marks the endpoint as being changed, followed by `then` even if that fails.
 
-        An alarm that notifies as well is better than an endpoint that is left half changed.
+        An additional notification is better than an endpoint that is left half changed.
         """
         marking = self._tasks.uncaught(
             "Update-Marking-Step",
@@ -168,10 +170,10 @@ class EndpointStates:
         return marking
 
     def archive_checked(self, *, release: str, model_data: str, sha256: str) -> sfn.CustomState:
-        """Makes the state that refuses an archive which is not the one that was recorded, before an endpoint gets it.
+        """Makes the state that compares an archive with its record before an endpoint gets it; a difference fails it.
 
-        `release`, `model_data` and `sha256` are JSONata expressions. It assigns `archive_checked`: false where nothing
-        was recorded to compare with.
+        `release`, `model_data` and `sha256` are JSONata expressions. It assigns `archive_checked`: false if the record
+        has no hash.
         """
         return self._tasks.function(
             "Archive-Checking-Step",
@@ -187,7 +189,7 @@ class EndpointStates:
         )
 
     def _scaling_allowed(self) -> list[Allowed]:
-        """What scaling takes, one set for all its calls, is given with the first of them."""
+        """The permissions for all calls of scaling; the first call is granted them."""
         if not self._may_scale:
             allow_scaling(self._tasks.role, self._endpoint_name, self._configuration)
             self._may_scale = True
@@ -213,14 +215,14 @@ class EndpointStates:
             ],
             assign=assign,
         )
-        # With a configuration that names a key the caller of CreateEndpoint needs a grant on it. AWS documents nothing
-        # for UpdateEndpoint, which starts instances with the same volumes.
+        # If a configuration names a key, the caller of CreateEndpoint needs a grant on it. AWS documents nothing for
+        # UpdateEndpoint, which starts instances with the same volumes.
         allow_volumes(self._tasks.role, self._volume_key)
         return state
 
 
 def _or_null(expression: str) -> str:
-    # What is undefined fails the state.
+    # An undefined value fails the state.
     return f"$exists({expression}) ? {expression} : null"
 
 
@@ -230,6 +232,6 @@ def _named(name: str, variant: str, count: int) -> str:
     named = f"{name}-{variant}"
     if len(named) <= _LONGEST_STATE_NAME:
         return named
-    # Of variants whose long names begin alike none may take another's.
+    # Variants whose long names begin with the same letters need different names here.
     mark = hashlib.sha256(variant.encode()).hexdigest()[:8]
     return f"{named[: _LONGEST_STATE_NAME - 9]}-{mark}"

@@ -1,4 +1,4 @@
-"""The ARNs of what executions make, and why policies name it by a wildcard."""
+"""The ARNs of resources that executions create, and the reasons why policies name them with a wildcard."""
 
 from aws_cdk import ArnFormat
 from constructs import Construct
@@ -11,7 +11,7 @@ EXECUTIONS_OF_LATER = "An execution's name is not known before it is started."
 
 
 def sagemaker_arn(scope: Construct, resource: str, name: str) -> str:
-    """Returns the ARN of something of SageMaker's in the account and region of `scope`."""
+    """Returns the ARN of a SageMaker resource in the account and region of `scope`."""
     return stack_of(scope).format_arn(service="sagemaker", resource=resource, resource_name=name)
 
 

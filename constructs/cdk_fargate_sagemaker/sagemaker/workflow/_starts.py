@@ -44,7 +44,7 @@ def start_target(
     given: events.RuleTargetInput,
     undelivered: sqs.IQueue,
 ) -> targets.SfnStateMachine:
-    """Makes a rule's target that starts `machine`, as a role that may do nothing else."""
+    """Makes a rule's target that starts `machine`, with a role that may do nothing else."""
     role = iam.Role(
         scope,
         id,
@@ -53,16 +53,17 @@ def start_target(
     )
     acknowledge_inline_policy(role)
     allow(role, ["states:StartExecution"], machine.state_machine_arn)
-    # Not after the day that EventBridge would go on trying for: a rollback of yesterday is no help.
+    # EventBridge would retry for a day; a rollback that starts a day late does not help.
     return targets.SfnStateMachine(
         machine, input=given, role=role, dead_letter_queue=undelivered, max_event_age=Duration.hours(1)
     )
 
 
 def send_events(bucket: s3.IBucket) -> None:
-    """Has a bucket of this app send its events to EventBridge; of one of another app it warns that the owner has to.
+    """Makes a bucket of this app send its events to EventBridge; for a bucket of another app, warns that its owner
+    must.
 
-    Not by the bucket's own method, which makes a function that calls S3 for what the template can say.
+    It does not use the bucket's own method, which creates a function that calls S3 for what the template can declare.
     """
     resource = bucket.node.default_child
     if isinstance(resource, s3.CfnBucket):

@@ -1,4 +1,4 @@
-"""The tasks of a state machine, each declared together with what its call is allowed."""
+"""The tasks of a state machine, each declared together with the permissions of its call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from ..._topic_publishers import allow_publishing
 from ._later_names import NAMED_BY_EXECUTION, sagemaker_arn
 from ._workflow_machine import allow_waiting, machine_tags
 
-# What passes by itself, by the service in the state's resource. SageMaker, SNS and others do not model their throttling
-# for Step Functions: it comes under the service's general exception, together with what does not pass by itself, which
-# is then reported half a minute later.
+# Transient errors, by the service in the state's resource. SageMaker, SNS and others have no error of their own for
+# throttling in Step Functions: it arrives as the service's general exception, together with lasting errors, which are
+# then reported half a minute later.
 _TRANSIENT_ERRORS = {
     "lambda": [
         "Lambda.AWSLambdaException",
@@ -74,15 +74,15 @@ _TRANSIENT_ERRORS = {
     ],
 }
 
-# A function that did not answer may have done its work all the same: for those that may be asked twice.
+# A function that did not answer may still have done its work: only for functions that may be invoked twice.
 _UNANSWERED = ["Lambda.Unknown", "Sandbox.Timedout"]
 
-# Step Functions ends an execution whose cause is longer than 32,768 characters with an error of its own, and a cause
-# travels within another's: escaped, as a part of an execution's input.
+# Step Functions ends an execution whose cause is longer than 32,768 characters with an error of its own. A cause
+# becomes part of another one: escaped, in an execution's input.
 LONGEST_CAUSE = 4000
 
-# A function's error and a job's description come as JSON, of which one sentence is for people; the whole stays in the
-# execution's history. Some errors, a time-out among them, come without a cause.
+# A function's error and a job's description are JSON, in which one sentence is for people; the execution's history
+# keeps all of it. Some errors, such as a time-out, have no cause.
 _CAUSE = (
     "($cause := $exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''; "
     "$told := $substring($cause, 0, 1) = '{' and $substring($cause, -1) = '}' ? $parse($cause) : {}; "
@@ -91,7 +91,7 @@ _CAUSE = (
 )
 
 ERROR_OUTPUT = {"error": "{% $states.errorOutput.Error %}", "cause": f"{{% {_CAUSE} %}}"}
-"""An `Assign` of a `Catch`: what failed, as text."""
+"""An `Assign` of a `Catch`: the failure as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class Allowed:
 
 
 class TaskStates:
-    """Makes the tasks of a state machine, and gives its role what they call.
+    """Makes the tasks of a state machine, and grants its role their calls.
 
-    Each is retried, with back-off and jitter, on what passes by itself. What does not pass is caught: `failure`
-    (`state`, `error`, `cause`) is assigned, and `failed` comes next.
+    Each is retried on transient errors, with back-off and jitter. Other errors are caught: `failure` (`state`, `error`,
+    `cause`) is assigned, and `failed` comes next.
     """
 
     def __init__(self, scope: Construct, role: iam.Role) -> None:
@@ -119,7 +119,7 @@ class TaskStates:
         self._role = role
         self._failed: sfn.IChainable | None = None
         self._names: set[str] = set()
-        # One token for all requests: each is a call to the JavaScript side.
+        # All requests share one token: each token is a call to the JavaScript process.
         self._tags = machine_tags(scope)
 
     @property
@@ -133,12 +133,12 @@ class TaskStates:
         return self._role
 
     def fail_to(self, failed: sfn.IChainable) -> None:
-        """Says what comes after a failure of each task that is made from now on."""
+        """Sets the state after a failure, for each task that is made from now on."""
         self._failed = failed
 
     @property
     def failed(self) -> sfn.IChainable:
-        """What comes after a failure."""
+        """The state after a failure."""
         assert self._failed is not None, "a failure has nowhere to go: call fail_to first"
         return self._failed
 
@@ -166,13 +166,13 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
-        """Makes a task that invokes a function. One that is `repeatable` is invoked again where it did not answer."""
+        """Makes a task that invokes a function. One that is `repeatable` is invoked again if it did not answer."""
         task = self.uncaught_function(name, function, payload, assign=assign, repeatable=repeatable)
         self.catch(name, task)
         return task
 
     def catch(self, name: str, task: sfn.CustomState) -> None:
-        """Catches whatever `task`, the state `name`, fails with, after what was caught before."""
+        """Catches every error of `task`, the state `name`, after its earlier catchers."""
         task.add_catch(self.failed, errors=["States.ALL"], assign={"failure": {"state": name, **ERROR_OUTPUT}})
 
     def uncaught_function(
@@ -184,7 +184,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         repeatable: bool = False,
     ) -> sfn.CustomState:
-        """Does as `function`, its failures left to the caller."""
+        """Like `function`, but the caller handles the failures."""
         task = self.uncaught(
             name,
             "lambda:invoke",
@@ -206,7 +206,7 @@ class TaskStates:
         assign: Mapping[str, object] | None = None,
         within: Duration | None = None,
     ) -> sfn.CustomState:
-        """Does as `task`, its failures left to the caller."""
+        """Like `task`, but the caller handles the failures."""
         self.claim(name)
         for permission in allowed:
             allow(
@@ -227,7 +227,7 @@ class TaskStates:
             state["TimeoutSeconds"] = within.to_seconds()
         task = sfn.CustomState(self._scope, name, state_json=state)
         service = resource.removeprefix("aws-sdk:").partition(":")[0]
-        # What another service calls its throttling is not known here: a stage of a team's own adds its retries.
+        # The names of another service's throttling errors are not known here: a team's own stage adds its retries.
         if service in _TRANSIENT_ERRORS:
             _retry(task, _TRANSIENT_ERRORS[service], attempts=4)
         return task
@@ -243,7 +243,7 @@ class TaskStates:
         within: Duration,
         assign: Mapping[str, object] | None = None,
     ) -> sfn.CustomState:
-        """Makes a task that runs a job of SageMaker's (`Training`, `Processing`, `Transform`) and waits for its end.
+        """Makes a task that runs a SageMaker job (`Training`, `Processing`, `Transform`) and waits for its end.
 
         The job is named after the execution and acts as `passed_role`.
         """
@@ -267,18 +267,18 @@ class TaskStates:
         return task
 
     def publish(self, name: str, topic: sns.ITopic, message: object) -> sfn.CustomState:
-        """Makes a task that publishes `message`, its failures left to the caller."""
+        """Makes a task that publishes `message`; the caller handles the failures."""
         task = self.uncaught(name, "sns:publish", {"TopicArn": topic.topic_arn, "Message": message}, allowed=[])
         allow_publishing(self._role, topic)
         return task
 
     def choice(self, name: str) -> sfn.Choice:
-        """Makes a choice by JSONata."""
+        """Makes a choice state with JSONata conditions."""
         self.claim(name)
         return sfn.Choice.jsonata(self._scope, name)
 
     def claim(self, name: str) -> None:
-        """Refuses a state of a name that another one has.
+        """Refuses a second state with the same name.
 
         Raises:
             InvalidArgumentError: see above.
@@ -288,12 +288,12 @@ class TaskStates:
         self._names.add(name)
 
     def sagemaker_arn(self, resource: str, name: str) -> str:
-        """Returns the ARN of something of SageMaker's in the workflow's account and region."""
+        """Returns the ARN of a SageMaker resource in the workflow's account and region."""
         return sagemaker_arn(self._scope, resource, name)
 
 
 def passing(role: iam.IRole) -> Allowed:
-    """What passes `role` to SageMaker."""
+    """The permission to pass `role` to SageMaker."""
     return Allowed(
         ["iam:PassRole"],
         [role.role_arn],
@@ -308,7 +308,7 @@ def assigned_failure(state: str, error: str, cause: str) -> dict[str, object]:
 
 @cache
 def _seconds(amount: int) -> Duration:
-    """The same object for each state: to make one is a call to the JavaScript side."""
+    """Returns the same object for each state: each new one is a call to the JavaScript process."""
     return Duration.seconds(amount)
 
 

@@ -19,7 +19,7 @@ _MACHINE = "StateMachine"
 
 
 def workflow_role(scope: Construct, description: str) -> iam.Role:
-    """A role for a state machine, with nothing in it yet."""
+    """Makes a role for a state machine, without permissions."""
     role = iam.Role(scope, "Role", description=description, assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
     acknowledge_inline_policy(role)
     acknowledge(
@@ -33,7 +33,7 @@ def workflow_role(scope: Construct, description: str) -> iam.Role:
 
 
 def workflow_logs(scope: Construct, key: kms.IKey, retention: logs.RetentionDays) -> logs.LogGroup:
-    """The log group of a state machine, encrypted with `key`."""
+    """Makes the log group of a state machine, encrypted with `key`."""
     return logs.LogGroup(
         scope,
         "Logs",
@@ -54,11 +54,11 @@ def workflow_machine(
     log_group: logs.ILogGroup,
     timeout: Duration,
 ) -> sfn.StateMachine:
-    """A state machine that is logged, traced, and ends after `timeout`."""
+    """Makes a state machine with logs, traces and the time limit `timeout`."""
     return sfn.StateMachine(
         scope,
         _MACHINE,
-        # An alert names it, so it has a name that a person knows; the endpoint's, which is in it, is as unique.
+        # Alerts name it, so it has a name that people recognise. It contains the endpoint's name, so it is as unique.
         state_machine_name=name,
         comment=comment,
         definition_body=sfn.DefinitionBody.from_chainable(definition),
@@ -66,16 +66,16 @@ def workflow_machine(
         role=role,
         timeout=timeout,
         tracing_enabled=True,
-        # Without the execution's data: it would not show a post, but costs as much as the rest.
+        # The logs are without the execution's data: that has no posts, but would double the cost.
         logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
     )
 
 
 def machine_tags(scope: Construct) -> IResolvable:
-    """The tags that the app gives the state machine of `scope`, as SageMaker's requests have them; nothing without.
+    """The tags of the state machine of `scope`, in the format of SageMaker's requests; undefined if it has none.
 
-    Read at synthesis: `Tags.of(app).add(…)` is an aspect, which comes after all constructs were made. What a state
-    machine makes at run time is no resource of the stack, and gets no tag by itself.
+    They are read at synthesis, because `Tags.of(app).add(…)` is an aspect and runs after all constructs were created.
+    Resources that a state machine creates at run time are not part of the stack, so they do not get its tags.
     """
     return Lazy.any(_Tags(scope))
 
@@ -90,7 +90,7 @@ class _Tags:
         return [{"Key": key, "Value": value} for key, value in values.items()] or None
 
 
-# Every state of a definition that has the tags asks for it.
+# Every state whose request has the tags needs it.
 @once
 def _machine(scope: Construct) -> sfn.CfnStateMachine:
     machine = scope.node.find_child(_MACHINE).node.default_child
@@ -99,7 +99,7 @@ def _machine(scope: Construct) -> sfn.CfnStateMachine:
 
 
 def allow_waiting(role: iam.Role, rule: str) -> None:
-    """Lets `role` wait as `.sync` does: by a rule that Step Functions keeps under this name in every account."""
+    """Lets `role` wait in the way of `.sync`: by a rule that Step Functions has under this name in every account."""
     allow(
         role,
         ["events:DescribeRule", "events:PutRule", "events:PutTargets"],

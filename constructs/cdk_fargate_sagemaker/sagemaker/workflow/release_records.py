@@ -36,8 +36,9 @@ class ReleaseRecords(Construct):
     release is current and which execution changes the endpoint now. `ledger` alone writes them; `cleaner` removes what
     no release needs; `files` keeps the archives of models, and checks them before an endpoint gets them.
 
-    The SSM parameter `current_parameter_name` holds the current release's name for whoever wants to read it. It is not
-    a resource of the stack, because a deployment would overwrite its value: the ledger creates, changes and deletes it.
+    The SSM parameter `current_parameter_name` holds the current release's name, for people and programs to read. It is
+    not a resource of the stack, because a deployment would overwrite its value: the ledger creates, changes and deletes
+    it.
 
     `ModelReleaseWorkflow` makes one as its `records`.
 
@@ -120,7 +121,7 @@ class ReleaseRecords(Construct):
             "Cleaner",
             name="release_cleaner",
             description=f"Removes what no release of {endpoint_name} needs",
-            # It waits for jobs that it has stopped.
+            # It waits until jobs have stopped.
             timeout=Duration.minutes(15),
             log_encryption_key=encryption_key,
             environment={
@@ -134,7 +135,7 @@ class ReleaseRecords(Construct):
             "Files",
             name="model_files",
             description=f"Keeps and checks the archives of the models of {endpoint_name}",
-            # S3 copies an archive of some GiB in seconds; of more it copies parts at the same time.
+            # S3 copies an archive of some GiB in seconds; the parts of a larger one are copied at the same time.
             timeout=Duration.minutes(15),
             log_encryption_key=encryption_key,
             environment={"DATA_BUCKET": data_bucket.bucket_name},
@@ -147,7 +148,7 @@ class ReleaseRecords(Construct):
                 DYNAMODB_KEY_USE,
                 conditions=through_dynamodb(self),
             )
-        # Whoever deploys makes the table, by a grant on its key.
+        # The deployment's own role creates the table, with a grant on its key.
         open_to_account(encryption_key, encryption_key.key_arn, self._ledger.role, ["kms:CreateGrant"], "*")
         allow(
             self._ledger.role,
@@ -192,10 +193,10 @@ class ReleaseRecords(Construct):
         return self._files
 
     def allow_making_again(self, endpoint_role: iam.IRole) -> None:
-        """Lets the ledger recreate the model or the endpoint configuration of a release that somebody deleted.
+        """Lets the ledger recreate the model or the endpoint configuration of a release if it was deleted.
 
         Args:
-            endpoint_role: what the models of releases act as.
+            endpoint_role: the role of the models of releases.
         """
         role, releases = self._ledger.role, f"{self._endpoint_name}-*"
         allow(
@@ -227,7 +228,7 @@ class ReleaseRecords(Construct):
             "transform-job": ["sagemaker:DescribeTransformJob", "sagemaker:StopTransformJob"],
         }.items():
             allow(role, actions, sagemaker_arn(self, resource, releases), wildcard_reason=NAMED_BY_EXECUTION)
-        # The ledger records what an endpoint serves that is older than its records.
+        # The ledger records the release of an endpoint that is older than its records.
         configurations = sagemaker_arn(self, "endpoint-config", releases)
         allow(
             self._ledger.role,
@@ -272,7 +273,9 @@ class ReleaseRecords(Construct):
         )
 
     def _allow_checking(self, data_bucket: s3.IBucket) -> None:
-        """What S3 says of a kept archive. Without the list it says that access is denied where one is gone."""
+        """Allows reading an archive's checksum. Without ListBucket, S3 answers "access denied" if an archive does not
+        exist.
+        """
         role = self._files.role
         allow(
             role,
@@ -282,5 +285,5 @@ class ReleaseRecords(Construct):
         )
         allow(role, ["s3:ListBucket"], data_bucket.bucket_arn, conditions={"StringLike": {"s3:prefix": _MODELS_PREFIX}})
         if data_bucket.encryption_key is not None:
-            # S3 reads the object to answer with its checksum.
+            # S3 decrypts the object to return its checksum.
             allow_key(role, data_bucket.encryption_key, ENVELOPE_KEY_USE)
