@@ -95,7 +95,7 @@ def resources_below(scope: IConstruct, kind: type[_Resource]) -> list[_Resource]
 
 
 @cache
-def _selector(kind: type[CfnResource]) -> Any:
+def _selector(kind: Any) -> Any:
     """Selects resources of this type; None in releases of the CDK that have no selectors."""
     if not hasattr(aws_cdk, "ConstructSelector"):
         return None
