@@ -14,7 +14,7 @@ class ReviewLimits:
     """Limits of changed labels, and of labels by one reviewer.
 
     max_changed_percent: maximum share of the base data whose label reviewers change;
-    min_changed: number of changes that are always accepted, so that a small data set can be corrected.
+    min_changed: number of changes from which this limit applies, so that a small data set can be corrected;
     max_reviewer_percent: maximum share of one reviewer, among all labels and among new ones;
     min_labels: number of labels from which this limit applies, so that a small team can start.
     """

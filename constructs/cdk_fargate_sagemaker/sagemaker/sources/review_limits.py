@@ -11,8 +11,8 @@ class ReviewLimits:
 
     Args:
         max_changed_percent: percentage of the base data's labels that reviewers may change. Default: 10.
-        min_changed: this many changes are accepted whatever their share, so that a small data set can be corrected.
-            Default: 20.
+        min_changed: `max_changed_percent` applies from this many changes on, so that a small data set can be
+            corrected. Default: 20.
         max_reviewer_percent: percentage of the reviewers' labels that one reviewer may have given: of all labels, and
             of those that are new since the release that serves. 100 for a team of one. Default: 60.
         min_labels: `max_reviewer_percent` applies from this many labels on, so that a small team can start. Default:
