@@ -16,7 +16,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.aws_elasticloadbalancingv2 import TargetGroupLoadBalancingAlgorithmType
 from constructs import Construct
 
-from .._checks import check_duration, check_flags, check_kind, plain, refusal
+from .._checks import check_duration, check_flags, check_kind
 from .._construct_tree import path_of, stack_of
 from .._interfaces import AnyKey
 from .._log_checks import check_log_settings
@@ -26,6 +26,7 @@ from .._readable_help import CallSignature, readable
 from .._resource_policy import open_to_account
 from . import cpu_metric
 from ._access_logs import check_access_logs_bucket, log_access
+from ._deployment_strategy import check_deployment_strategy
 from ._entrance import TargetSettings, check_certificate, listen, load_balancer, target_group
 from ._network_checks import check_clients, check_destinations, check_subnets
 from ._service_cluster import alternate_target, service_cluster, service_network, task_subnets
@@ -46,7 +47,6 @@ _STOP_TIMEOUT = readable(Duration.seconds(60))
 _BAKE_TIME = Duration.minutes(10)
 _HIGH_RESOLUTION = Duration.seconds(20)
 _LOW_RESOLUTION = Duration.minutes(1)
-_LONGEST_BAKE_TIME = Duration.days(1)
 
 
 @jsii.implements(iam.IGrantable, ec2.IConnectable)
@@ -205,7 +205,7 @@ class ScaledFargateService(ServicePolicies):
     ) -> None:
         super().__init__(scope, id)
         check_task_size(cpu=cpu, memory_mib=memory_mib)
-        check_task_count(min_tasks, max_tasks)
+        check_task_count(min_tasks, max_tasks, required=True)
         check_target_percent(target_percent)
         check_tracking(scale_in=scale_in, scale_in_cooldown=scale_in_cooldown, scale_out_cooldown=scale_out_cooldown)
         check_flags(high_resolution=high_resolution, enable_execute_command=enable_execute_command)
@@ -221,7 +221,7 @@ class ScaledFargateService(ServicePolicies):
             cpu_architecture=cpu_architecture,
         )
         check_duration("health_check_grace_period", health_check_grace_period, whole="seconds")
-        is_blue_green = _is_blue_green(deployment_strategy, bake_time)
+        is_blue_green = check_deployment_strategy(deployment_strategy, bake_time)
         if spot is not None:
             check_kind("spot", spot, SpotCapacity, remedy="give SpotCapacity()")
         targets = TargetSettings(
@@ -487,16 +487,3 @@ class ScaledFargateService(ServicePolicies):
                 )
             ]
         )
-
-
-def _is_blue_green(strategy: ecs.DeploymentStrategy, bake_time: Duration | None) -> bool:
-    if strategy not in (ecs.DeploymentStrategy.ROLLING, ecs.DeploymentStrategy.BLUE_GREEN):
-        given = plain(strategy.name) if isinstance(strategy, ecs.DeploymentStrategy) else strategy
-        raise refusal("deployment_strategy", given, "ecs.DeploymentStrategy.ROLLING or BLUE_GREEN")
-    is_blue_green = strategy is ecs.DeploymentStrategy.BLUE_GREEN
-    if bake_time is not None:
-        # CloudFormation's limits for each duration of a deployment strategy: whole minutes, at most a day.
-        check_duration("bake_time", bake_time, at_most=_LONGEST_BAKE_TIME, whole="minutes")
-        if not is_blue_green:
-            raise refusal("bake_time", bake_time, "with BLUE_GREEN only", "leave it out, rolling knows none")
-    return is_blue_green

@@ -30,6 +30,7 @@ from .task_count import check_above_target
 DEFAULT_STEP = CpuStep()
 # The CDK's metrics refuse a period of 20 seconds, which CloudWatch supports.
 _REFUSED_BY_THE_CDK = 20
+_HOUR, _DAY, _WEEK = 3_600, 86_400, 604_800
 # A new task runs within a minute and is hot for up to six; its last hot minute reaches the alarm within three more.
 DEFAULT_COOLDOWN = readable(Duration.minutes(10))
 
@@ -105,6 +106,7 @@ class SpikeScaling(Construct):
             if metric
             else _checked_period(watched, period or MINUTE, resolution=_seconds(metrics.cpu_resolution))
         )
+        _check_evaluated_time(evaluation_periods, seconds)
 
         first = self._steps[0].threshold
         # The CDK's scale_on_metric refuses a single interval; this action takes the steps unchanged.
@@ -248,6 +250,18 @@ def _checked_period(metric: cloudwatch.Metric, period: Duration, *, resolution: 
             f"{metric.namespace}/{metric.metric_name} is published every {resolution:g} s at most",
         )
     return seconds
+
+
+def _check_evaluated_time(periods: int, seconds: float) -> None:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html, Period
+    longest = _WEEK if seconds >= _HOUR else _DAY
+    if not is_token(periods) and not is_token(seconds) and periods * seconds > longest:
+        raise refusal(
+            "evaluation_periods",
+            periods,
+            f"at most {longest // seconds:g} with periods of {seconds:g} s",
+            "CloudWatch evaluates a day at most, a week with periods of an hour or more",
+        )
 
 
 def _seconds(duration: Duration) -> float:

@@ -4,19 +4,20 @@ from .._checks import check_number, check_percent, refusal
 from .._number_token import is_token
 
 
-def check_task_count(min_tasks: int | None, max_tasks: int | None) -> None:
+def check_task_count(min_tasks: int | None, max_tasks: int | None, *, required: bool = False) -> None:
     """Refuses bounds that contradict each other, and a lower bound below 1.
 
     Args:
         min_tasks: the lower bound. None: unchanged.
         max_tasks: the upper bound. None: unchanged.
+        required: whether both have to be given. Default: they need not.
 
     Raises:
         InvalidArgumentError: see above.
     """
-    if min_tasks is not None:
+    if required or min_tasks is not None:
         check_number("min_tasks", min_tasks, at_least=1, whole=True, remedy="target tracking cannot start from none")
-    if max_tasks is not None:
+    if required or max_tasks is not None:
         check_number("max_tasks", max_tasks, at_least=1, whole=True)
     if min_tasks is None or max_tasks is None or is_token(min_tasks) or is_token(max_tasks):
         return

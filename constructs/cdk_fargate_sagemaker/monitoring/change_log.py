@@ -86,15 +86,16 @@ class ChangeLog:
             ChangeLogError: the file cannot be read, or an entry is invalid.
         """
         path = Path(path)
+        name = str(path) if str(path).isprintable() else repr(str(path))
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise ChangeLogError(f"{path}: cannot be read: {reason}; allowed: a YAML or JSON file of changes") from None
+            raise ChangeLogError(f"{name}: cannot be read: {reason}; allowed: a YAML or JSON file of changes") from None
         try:
             return cls(changes=tuple(_changes(_parse(text, is_json=path.suffix == ".json"))))
         except ValueError as error:
-            raise ChangeLogError(f"{path}: {error}") from None
+            raise ChangeLogError(f"{name}: {error}") from None
 
 
 def _parse(text: str, *, is_json: bool) -> Any:

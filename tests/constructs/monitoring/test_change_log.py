@@ -130,6 +130,9 @@ def test_fails_when_a_json_entry_is_not_as_it_should_be(read: Callable[..., Any]
 def test_fails_when_there_is_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(ChangeLogError, match=r"changes\.yaml: cannot be read: No such file"):
         ChangeLog.from_file(tmp_path / "changes.yaml")
+    with pytest.raises(ChangeLogError) as raised:
+        ChangeLog.from_file("two\nlines.yaml")
+    assert "\n" not in str(raised.value)
 
 
 def test_fails_when_the_file_is_not_utf_8(tmp_path: Path) -> None:

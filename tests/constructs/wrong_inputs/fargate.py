@@ -97,6 +97,8 @@ WRONG = [
     service("a-share-for-target", "target_percent: got 0.5, allowed: a number, 1 to 100; give 50", target_percent=0.5),
     service("text-for-target", "target_percent: got '50', allowed: ", target_percent="50"),
     service("part-of-a-task", "min_tasks: got 2.5, allowed: a whole number", min_tasks=2.5),
+    service("min-tasks-none", "min_tasks: got none, allowed: a whole number", min_tasks=None),
+    service("max-tasks-none", "max_tasks: got none, allowed: a whole number", max_tasks=None),
     service("no-task", "min_tasks: got 0, allowed: a whole number, at least 1", min_tasks=0),
     service("more-at-least-than-at-most", "min_tasks: got 12, allowed: at most max_tasks (10)", min_tasks=12),
     service("port-0", "container_port: got 0, allowed: a whole number, 1 to 65535", container_port=0),
@@ -112,6 +114,12 @@ WRONG = [
     WrongInput("negative-base", lambda _: SpotCapacity(on_demand_base=-1), "on_demand_base: got -1, allowed: "),
     WrongInput("half-a-weight", lambda _: SpotCapacity(spot_weight=0.5), "spot_weight: got 0.5, allowed: a whole"),
     refused("no-periods", minimal.spike_scaling, "evaluation_periods: got 0, allowed: ", evaluation_periods=0),
+    refused(
+        "periods-of-more-than-a-day",
+        minimal.spike_scaling,
+        "evaluation_periods: got 1441, allowed: at most 1440 with periods of 60 s; ",
+        evaluation_periods=1441,
+    ),
     refused("half-a-receive", minimal.retry_queue, "max_receives: got 1.5, allowed: a whole", max_receives=1.5),
     refused("few-requests", minimal.web_acl, "requests_per_address: got 9, allowed: ", requests_per_address=9),
     refused(
