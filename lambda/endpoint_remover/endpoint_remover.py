@@ -177,7 +177,7 @@ class Remover:
                 "Its role is deleted with the stack: the endpoint keeps serving, and cannot be updated. To delete it:",
                 f"aws sagemaker delete-endpoint --endpoint-name {self._endpoint}",
             ]
-        kept = "is kept, and is billed" if endpoint else "is no endpoint; its configurations and models are kept"
+        kept = "is kept, and is billed" if endpoint else "does not exist; its configurations and models are kept"
         LOGGER.warning("%s", "\n".join(lines))
         boto3.client("sns").publish(
             TopicArn=os.environ["ALERTS_TOPIC"],
