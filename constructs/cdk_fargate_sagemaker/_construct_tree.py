@@ -88,7 +88,8 @@ def note_stack(scope: IConstruct, construct: IConstruct) -> None:
 
 def resources_below(scope: IConstruct, kind: type[_Resource]) -> list[_Resource]:
     """All resources of this type in the tree below `scope`, or `scope` itself."""
-    selector = _selector(kind)
+    asked: Any = kind  # mypy for Python 3.14 takes a class of a type variable for unhashable
+    selector = _selector(asked)
     # Without a selector the whole tree comes from the JavaScript process, which takes longer.
     found: list[Any] = scope.node.find_all() if selector is None else selector.select(scope)
     return [construct for construct in found if isinstance(construct, kind)]
