@@ -30,7 +30,7 @@ _DAY = Duration.days(1)
 _MOST_SHARDS = 64
 _LEASE = Duration.minutes(15)
 MOST_DECISIONS_A_MINUTE = 6000
-# The ML API's own defaults.
+# The ML API does not start with a larger value.
 LONGEST_TTL = Duration.days(3650)
 LARGEST_QUOTA = 100_000_000
 _USE = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"]

@@ -65,7 +65,7 @@ class _Stratum:
         return self.violations_weight / self.judged_weight if self.judged else None
 
     def violations(self, z: float) -> tuple[float, float, float] | None:
-        """The least and the most violations; None if no post was judged."""
+        """The estimated number of violations and its two bounds; None if there are posts but none was judged."""
         if self.posts <= 0:
             return 0.0, 0.0, 0.0
         if self.share is None:
@@ -133,7 +133,7 @@ class ReviewEstimates:
         ]
         times = [post.received for post in posts]
         self.days = max(1.0, max(times) - min(times))
-        """Over so many days the posts came, at least 1."""
+        """The number of days between the first and the last post, at least 1."""
         self.has_sample = any(not post.flagged for post in posts)
 
     def thresholds(self) -> list[float]:
@@ -151,8 +151,8 @@ class ReviewEstimates:
     def recall(self, threshold: float) -> Estimate | None:
         """The share of all violations that would be flagged.
 
-        None without a sample of the posts that are not flagged, if no post of a stratum was judged, or if no violation
-        was found.
+        None without a sample of the posts that were not flagged, if no violation was found, or if a stratum has posts
+        above or below the threshold and none of them was judged.
         """
         return self._recall(
             [stratum.above(threshold) for stratum in self._strata],
@@ -223,7 +223,9 @@ def _precision(above: _Stratum) -> Estimate | None:
 
 
 def _violations(strata: Sequence[_Stratum]) -> tuple[float, float, float] | None:
-    """The least and the most violations of all strata together; None if no post of one stratum was judged."""
+    """The estimated number of violations in all strata and its two bounds; None if one stratum has posts but none was
+    judged.
+    """
     value = low = high = 0.0
     for stratum in strata:
         counts = stratum.violations(_Z_975)

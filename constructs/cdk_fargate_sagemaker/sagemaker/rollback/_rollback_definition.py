@@ -127,7 +127,7 @@ class _Rollback:
     def linked(self) -> sfn.IChainable:
         begin = self._begin()
         record = self._record()
-        record.next(self._who_tells())
+        record.next(self._reporting())
         settled = self._settled(record)
         describing = self._describing()
         wait = sfn.Wait.jsonata(self._scope, "Wait", time=sfn.WaitTime.duration(self._plan.poll_interval))
@@ -183,7 +183,7 @@ class _Rollback:
             "Endpoint-Describing-Step",
             {
                 "endpoint": "{% $states.result %}",
-                # SageMaker may not say which model an endpoint serves whose creation is in progress or failed.
+                # SageMaker may report no configuration while an endpoint is created, or after its creation failed.
                 "left": "{% $type($left) = 'string' ? $left "
                 ": $exists($states.result.EndpointConfigName) ? $states.result.EndpointConfigName : null %}",
                 # After a failed endpoint is deleted, this is the only record of the reason.
@@ -279,7 +279,7 @@ class _Rollback:
             assign={"starting": "update"},
         )
         state.when(
-            # An endpoint that an earlier deployment of the stack left in service is not part of this release: it stays.
+            # An endpoint that an earlier stack left in service is not part of this release: it stays.
             sfn.Condition.jsonata(
                 f"{{% $not({_HAS_TARGET}) and {_HAS_FAILED} and $endpoint.EndpointStatus = 'InService' "
                 "and $endpoint.EndpointConfigName != $failed.release %}"
@@ -337,7 +337,7 @@ class _Rollback:
             repeatable=True,
         )
 
-    def _who_tells(self) -> sfn.Choice:
+    def _reporting(self) -> sfn.Choice:
         who = self._tasks.choice("Who-Tells")
         who.when(
             sfn.Condition.jsonata("{% $exists($left_behind) %}"),

@@ -103,7 +103,7 @@ class EvaluationGate:
 
 def _refuse_below(release: ReleaseBinding, gate: sfn.Choice, metric: str, bound: float) -> None:
     got, needed = f"$metrics.{_field(metric)}", _written(bound)
-    # The end of the confidence interval, if the evaluation has one.
+    # The ends of the confidence interval, if the evaluation has one.
     low, high = _interval(metric)
     sure = f"$exists({got}) and $exists({high})"
     # A comparison with a missing metric is undefined: neither true nor false.
@@ -197,7 +197,7 @@ def _field(name: str) -> str:
 
 
 def _violations_for(half: str, wanted: str) -> str:
-    """Returns the number of held-out violations that an interval of half-width `wanted` needs, from one of `half`."""
+    """JSONata for the number of held-out violations that reduce an interval's half-width from `half` to `wanted`."""
     return f"$string($ceil($round($comparison.violations * $power(({half}) / {wanted}, 2), 6)))"
 
 

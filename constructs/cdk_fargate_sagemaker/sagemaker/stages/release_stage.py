@@ -45,7 +45,7 @@ class ReleaseStage(ABC):
     __slots__ = ()
 
     slots: ClassVar[tuple[str, ...]] = SLOTS
-    """Where the stage may stand."""
+    """The slots that the stage can take."""
 
     @abstractmethod
     def bind(self, release: ReleaseBinding, then: sfn.IChainable) -> sfn.IChainable:
@@ -70,7 +70,7 @@ _OF_THE_LIBRARY = {
     "score_current": "TransformJob",
     "check": "EndpointCheck, FunctionStep",
 }
-# Objects that belong into a stage, by the slot in which they were given and the attribute that identifies them.
+# What to write if an object was given that is not a stage, by the slot and an attribute that identifies the object.
 _WITHIN = {
     ("source", "table_arn"): "DynamoDbExport(table=…)",
     ("source", "bucket_arn"): "LabelledData('posts/'), which are in data_bucket",
@@ -82,7 +82,7 @@ _WITHIN = {
 
 
 def check_stage(slot: str, stage: Any) -> None:
-    """Refuses what is no stage for `slot`, unless it is None.
+    """Refuses a value that is neither a stage for `slot` nor None.
 
     Raises:
         InvalidArgumentError: see above.
@@ -102,7 +102,7 @@ def check_stage(slot: str, stage: Any) -> None:
 
 
 def moved_posts(*, train: str, test: str) -> str:
-    """Returns what `posts` becomes where preprocessing leaves them at these URIs, which are JSONata."""
+    """Returns the new value of `posts` after preprocessing wrote them to these URIs, which are JSONata expressions."""
     return (
         f"{{% $merge([$posts, {{'train': $merge([$posts.train, {{'uri': {train}}}]), "
         f"'test': $merge([$posts.test, {{'uri': {test}}}])}}]) %}}"
