@@ -81,7 +81,7 @@ class AlertsTopic(sns.Topic):
         return self._encryption_key
 
     def grant_publish(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets `grantee` publish an alert, and use the key that this takes."""
+        """Lets `grantee` publish an alert, and use the key that encrypts it."""
         key = self._encryption_key
         checked_grantee(grantee)
         open_to_account(key, key.key_arn, grantee, ["kms:Decrypt", "kms:GenerateDataKey*"], "*")

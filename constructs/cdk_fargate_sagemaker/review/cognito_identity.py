@@ -17,7 +17,7 @@ class CognitoIdentity:
         user_pool_domain: the domain of the pool's sign-in page.
 
     Raises:
-        InvalidArgumentError: an id or a name in place of one of these.
+        InvalidArgumentError: an id or a name instead of one of these.
     """
 
     user_pool: cognito.IUserPool

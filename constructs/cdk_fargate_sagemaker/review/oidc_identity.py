@@ -24,7 +24,7 @@ class OidcIdentity:
             resolves.
 
     Raises:
-        InvalidArgumentError: an address that is not `https://`, or a secret that is no reference.
+        InvalidArgumentError: an address that is not `https://`, or a secret that is not a reference.
     """
 
     issuer: str

@@ -72,7 +72,7 @@ class ReviewerAccess:
                 another person.
 
         Raises:
-            InvalidArgumentError: an empty list, or what cannot be a subject.
+            InvalidArgumentError: an empty list, or a value that cannot be a subject.
         """
         listed = check_sequence("subjects", subjects, _SUBJECTS, empty=False)
         for subject in listed:
@@ -82,10 +82,10 @@ class ReviewerAccess:
         return cls(_environment={"REVIEW_SUBJECTS": " ".join(listed)})
 
     def environment(self, identity: OidcIdentity | CognitoIdentity) -> dict[str, str]:
-        """What the ML API needs in its environment to let these in, and nobody else.
+        """The environment variables with which the ML API admits these users only.
 
         Raises:
-            InvalidArgumentError: a group of a provider that has none.
+            InvalidArgumentError: a group, with a provider that is not a `CognitoIdentity`.
         """
         if self._group is None:
             return dict(self._environment)

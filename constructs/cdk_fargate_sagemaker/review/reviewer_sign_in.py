@@ -32,9 +32,9 @@ class ReviewerSignIn(Construct):
     """Opens the reviewers' page to the users of an identity provider who have `access`, and to nobody else.
 
     The load balancer sends a browser that asks for the page to the provider, and lets it through with a signed header
-    that says who it is; the service checks signature and signer itself. What the page then calls is answered 401 once
-    the session has ended: a call cannot sign in. Who is signed in and has no access is answered 403. All other paths
-    stay as they are.
+    that says who it is; the service checks signature and signer itself. After the session has ended, the page's calls
+    are answered 401, because a call cannot sign in. A user who is signed in but has no access is answered 403. All
+    other paths stay as they are.
 
     The provider has to know `https://<the name that reviewers use>/oauth2/idpresponse` as a callback. The load balancer
     calls the provider, over HTTPS and IPv4: one that does not face the internet needs a NAT gateway for that.
@@ -59,13 +59,13 @@ class ReviewerSignIn(Construct):
         ```
 
     Args:
-        service: the ML API, with a certificate, and in its environment what the `ReviewQueue` gives.
+        service: the ML API, with a certificate, and in its environment the variables of the `ReviewQueue`.
         identity: the provider.
-        access: who of its users is a reviewer. Default: all of them, and the app warns: a provider may know anybody, as
-            one of a web mail or a pool in which people register themselves.
+        access: who of its users is a reviewer. Default: all of them, and the app warns: anybody may have an account at
+            a webmail provider, or in a pool in which people register themselves.
         oauth_scope: what the load balancer asks the provider for, with `openid` in it. Some give a claim such as
             `groups` only with a scope of that name. Default: `openid email`.
-        session_timeout: after what a reviewer signs in again, up to 7 days. Default: 12 hours.
+        session_timeout: the time after which a reviewer signs in again, up to 7 days. Default: 12 hours.
         page_paths: where the pages for reviewers are, up to 5 patterns of paths; a browser without a session is sent to
             the provider. Default: `/review` and all below it.
         api_paths: what the pages call, up to 5 patterns of paths; a call without a session is answered 401. Default:
@@ -74,7 +74,7 @@ class ReviewerSignIn(Construct):
 
     Raises:
         InvalidArgumentError: a service without a certificate or with blue/green deployments, a group without Cognito,
-            or a number, scope or path that cannot be.
+            or an invalid number, scope or path.
     """
 
     __signature__ = CallSignature()

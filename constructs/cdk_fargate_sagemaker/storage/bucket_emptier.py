@@ -31,7 +31,7 @@ class BucketEmptier(Construct):
             which is deleted with the stack too.
 
     Raises:
-        InvalidArgumentError: a bucket that this app does not make, or something else than a key.
+        InvalidArgumentError: a bucket that this app does not make, or a value that is not a key.
 
     Example:
         ```python
@@ -70,9 +70,8 @@ class BucketEmptier(Construct):
             properties={"BucketName": bucket.bucket_name},
             service_timeout=Duration.minutes(16),
         )
-        # The function's own policy, without which it can do nothing, and the bucket's policy, whose deletion would
-        # allow
-        # writes again.
+        # Both are deleted after the bucket is emptied: the function's own policy, without which it can do nothing, and
+        # the bucket's policy, whose deletion would allow writes again.
         emptied.node.add_dependency(packaged)
         if bucket.policy is not None:
             emptied.node.add_dependency(bucket.policy)

@@ -123,7 +123,7 @@ class ModelReleaseWorkflow(Construct):
             alert that lists them and their cost. Default: they are kept.
 
     Raises:
-        InvalidArgumentError: an argument that cannot be, parts that exclude each other, a time that is known at
+        InvalidArgumentError: an invalid argument, parts that exclude each other, a time that is known at
             deployment only, or a topic of another region.
 
     Example:
@@ -451,7 +451,7 @@ class ModelReleaseWorkflow(Construct):
                 it.
 
         Raises:
-            InvalidArgumentError: something else than an alarm, or a workflow whose source has no `reviews`.
+            InvalidArgumentError: a value that is not an alarm, or a workflow whose source has no `reviews`.
         """
         self._starts.on_alarm(alarm)
 

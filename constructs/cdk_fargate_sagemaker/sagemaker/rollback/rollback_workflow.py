@@ -74,8 +74,8 @@ class RollbackWorkflow(Construct):
         log_retention: how long the state machine's logs are kept. Default: one year.
 
     Raises:
-        InvalidArgumentError: an argument that cannot be, a `poll_interval` at which the endpoint's alarm would notify
-            of an update, too, or a time that is known at deployment only.
+        InvalidArgumentError: an invalid argument, a `poll_interval` at which the endpoint's alarm would notify of an
+            update, too, or a time that is known at deployment only.
     """
 
     __signature__ = CallSignature()

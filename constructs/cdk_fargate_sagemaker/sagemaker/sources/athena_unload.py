@@ -43,7 +43,7 @@ class AthenaUnload(ReleaseStage):
             `SELECT text, label FROM posts WHERE reviewed`.
         database: the database of tables without one, in the Glue data catalog of this account and region.
         tables: the tables that the query reads; the workflow may read these and no other.
-        bucket: where the tables' objects lie.
+        bucket: the bucket with the tables' objects.
         prefix: the prefix of these objects in the bucket. Default: the whole bucket.
         work_group: Athena's work group, whose limits apply. Default: `primary`.
         max_runtime: time limit of the query, after which it is stopped and fails, at least 1 minute. Default: 30

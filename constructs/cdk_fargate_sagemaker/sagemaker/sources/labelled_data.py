@@ -17,8 +17,8 @@ class LabelledData(ReleaseStage):
     """Takes the labelled posts that are below a prefix of the workflow's `data_bucket` when a release begins.
 
     They are objects `*.csv` with a header, or `*.jsonl`, with `text` and `label` (0 or 1). Some posts are held out for
-    tests. A secret decides at random which ones, and the choice is recorded below `sides/`: a post keeps its side for
-    good.
+    tests. A secret decides at random which ones, and the choice is recorded below `sides/`: a post keeps its side
+    permanently.
 
     Args:
         prefix: their prefix in the bucket. It ends with a slash and is not below `runs/`, `models/` or `sides/`.
@@ -26,7 +26,7 @@ class LabelledData(ReleaseStage):
         reviews: reviewers' decisions that are merged with the posts. Default: none.
 
     Raises:
-        InvalidArgumentError: a prefix that cannot be, or reviews of another kind.
+        InvalidArgumentError: an invalid prefix, or reviews of another kind.
 
     Example:
         ```python

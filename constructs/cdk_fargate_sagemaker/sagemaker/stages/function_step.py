@@ -30,9 +30,9 @@ class FunctionStep(ReleaseStage):
       `{"train": {"uri"}, "test": {"uri"}}`.
     - `ModelEvaluation(measure=…)`: given `model_data`, `test_uri` (the held-out posts), `current_scores` (a URI, or
       null) and `machines` (`name`, `mib` and `workers` of each that is to serve); returns
-      `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, and perhaps with how sure that is:
+      `{"metrics": {"auc": 0.93, …}, "current_metrics": {…} or null}`, optionally with confidence intervals:
       `{"comparison": {"confidence": 0.95, "violations": 33, "auc": {"value": …, "low": …, "high": …},
-      "auc_drop": {…}}}`; of a metric that shall be small, `rmse_rise`. With `validation`, counts of the validation
+      "auc_drop": {…}}}`; for a metric that should be small, `rmse_rise`. With `validation`, counts of the validation
       posts in bins, `ModelDrift` compares what is served: `{"score": {"fine": [0, 7, …], "violation": […]}, …}`.
     - `check`: given `endpoint_name`, `model`, `posts` (the URI of the held-out posts) and `model_data`; its result is
       ignored.
@@ -48,7 +48,7 @@ class FunctionStep(ReleaseStage):
             underscores. Default: that of the place: `Extract`, `Preprocess`, `Evaluate`, `Check`.
 
     Raises:
-        InvalidArgumentError: no function, a payload that is no mapping, or a name that cannot be.
+        InvalidArgumentError: no function, a payload that is not a mapping, or an invalid name.
 
     Example:
         ```python

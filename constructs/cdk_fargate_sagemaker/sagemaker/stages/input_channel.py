@@ -29,7 +29,7 @@ class InputChannel:
         content_type: the content type that the program gets, as `text/csv`. Default: none.
 
     Raises:
-        InvalidArgumentError: a name, prefix or content type that cannot be, or no remedy.
+        InvalidArgumentError: an invalid name, prefix or content type, or no remedy.
 
     Example:
         ```python

@@ -51,7 +51,7 @@ class ReleaseBinding:
         encryption_key: the key of volumes, records and logs.
         removal_policy: what happens to the workflow's resources when the stack is deleted.
         trains: whether the workflow trains.
-        slot: where the stage stands. Default: `source`.
+        slot: the stage's slot. Default: `source`.
 
     Example:
         ```python
@@ -107,7 +107,7 @@ class ReleaseBinding:
         """Returns a binding to the same workflow for another slot.
 
         Args:
-            slot: where.
+            slot: the other slot.
         """
         binding = copy.copy(self)
         binding._slot = slot
@@ -122,7 +122,7 @@ class ReleaseBinding:
 
     @property
     def slot(self) -> str:
-        """Where the stage stands: `preprocess`."""
+        """The stage's slot, for example `preprocess`."""
         return self._slot
 
     @property
@@ -167,7 +167,7 @@ class ReleaseBinding:
 
     @property
     def output_key_id(self) -> str | None:
-        """The key of what jobs write: the bucket's, where it has one."""
+        """The key that encrypts the output of jobs: the bucket's; None if it has none."""
         key = self._data_bucket.encryption_key
         return key.key_arn if key is not None else None
 
@@ -183,7 +183,7 @@ class ReleaseBinding:
 
     @property
     def trains(self) -> bool:
-        """Whether the workflow trains; else the model is in an execution's input."""
+        """Whether the workflow trains. If not, an execution's input names the model."""
         return self._trains
 
     @property
@@ -224,10 +224,10 @@ class ReleaseBinding:
             payload: what it is given. A text of the form `{% … %}` is JSONata.
             assign: variables of the state machine; `$states.result.Payload` is what the function returned. Default:
                 none.
-            repeatable: it may be invoked again where it did not answer. Default: it may not.
+            repeatable: it may be invoked again if it did not answer. Default: it may not.
 
         Raises:
-            InvalidArgumentError: no function, a flag that is none, or a name that another state has.
+            InvalidArgumentError: no function, a `repeatable` that is not a boolean, or a name that another state has.
         """
         check_function("function", function)
         check_flags(repeatable=repeatable)
@@ -276,14 +276,14 @@ class ReleaseBinding:
 
         Args:
             kind: `Training`, `Processing` or `Transform`.
-            request: of `Create<kind>Job`, whose name is the release's.
-            role: what the job acts as.
+            request: the request to `Create<kind>Job`. The job's name in it is the release's.
+            role: the role that the job assumes.
             longest: how long the job may take; the workflow's time limit is extended by it.
-            within: when the state has failed.
+            within: time limit of the state, after which it fails.
             assign: variables of the state machine.
 
         Raises:
-            InvalidArgumentError: a second job of this place, or a time that is known at deployment only.
+            InvalidArgumentError: a second job in this slot, or a time that is known at deployment only.
         """
         for name, given in (("longest", longest), ("within", within)):
             check_duration(name, given, above_zero=True, whole="seconds", token=False)
@@ -310,11 +310,11 @@ class ReleaseBinding:
         return self._tasks.choice(name)
 
     def refuse_when(self, choice: sfn.Choice, condition: str, *, error: str, cause: str) -> None:
-        """Ends the release where `condition` holds.
+        """Ends the release if `condition` holds.
 
         Args:
             choice: made by `choice`.
-            condition: JSONata: `$quality.rows < 500`. What is missing compares as neither true nor false.
+            condition: JSONata: `$quality.rows < 500`. A comparison with a missing value is neither true nor false.
             error: the error's name, as alerts and the record show it.
             cause: JSONata for one sentence: `$string($quality.rows) & ' rows, needed 500'`.
         """
@@ -335,7 +335,7 @@ class ReleaseBinding:
         Raises:
             InvalidArgumentError: a time that is known at deployment only.
         """
-        # The time of the whole workflow is computed from it.
+        # The time limit of the whole workflow is computed from it.
         check_duration("longest", longest, above_zero=True, whole="seconds", token=False)
         self._longest.append(longest)
 
@@ -343,7 +343,7 @@ class ReleaseBinding:
         """Lets a release check, before anything else, that there are objects below a prefix of the data bucket.
 
         Args:
-            prefix: where.
+            prefix: the prefix.
             remedy: what to do if there are no objects.
         """
         allow_listing(self._records.files.role, self._data_bucket, f"{prefix}*")
@@ -362,7 +362,7 @@ class ReleaseBinding:
 
         Args:
             id: the role's, below the workflow.
-            jobs: `TrainingJobs`, as SageMaker's log group has it.
+            jobs: the kind of the jobs, as in the name of SageMaker's log group: `TrainingJobs`.
             vpc: where the job is.
         """
         role = job_role(
@@ -392,7 +392,7 @@ class ReleaseBinding:
         """
         self._endpoint_writes.append(objects)
 
-    # ---- what the stages brought, for the workflow -----------------------------------------------------------------
+    # ---- what the stages added to the workflow ---------------------------------------------------------------------
 
     @property
     def longest(self) -> Sequence[Duration]:
@@ -405,7 +405,7 @@ class ReleaseBinding:
         return self._inputs
 
     def find_job_role(self, id: str) -> iam.Role | None:
-        """Returns a role that a stage made; None where none did.
+        """Returns the role that a stage made with this id; None if no stage did.
 
         Args:
             id: the role's, below the workflow.

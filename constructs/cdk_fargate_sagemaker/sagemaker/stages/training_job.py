@@ -54,8 +54,8 @@ class TrainingJob(ReleaseStage):
         max_runtime: time limit, after which the job is stopped and fails, 1 minute to 28 days of running. Default: 4
             hours.
         hyperparameters: at most 100 values, which reach the training program as texts: a text as it is, anything else
-            as JSON (`5`, `true`, `["auc", "logloss"]`), null too. A program that wants another text of a value, as
-            `True` or a text in quotes, is given that text. Default: none.
+            as JSON (`5`, `true`, `["auc", "logloss"]`), null too. If a program needs another text for a value, such as
+            `True` or a text in quotes, give that text. Default: none.
         network_isolation: the program reaches nothing but its channels and gets no credentials: SageMaker alone writes,
             and only to the job's own folder. Without it, the program reaches the internet and may write whatever the
             training role may: every run's `trained/` folder (and `checkpoints/` with `checkpoints`). Default: on.

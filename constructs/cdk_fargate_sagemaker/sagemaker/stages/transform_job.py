@@ -27,10 +27,10 @@ class TransformJob(ReleaseStage):
     """Scores the held-out posts with the current model, one by one, on an instance of its own.
 
     Args:
-        instance_type: `ml.m5.large`; `m5.large` means the same. It has to run the inference image: an image for GPUs a
-            type with a GPU, one for CPUs a type without. Default: `ml.m5.large`.
-        max_runtime: time limit, after which the job is stopped and the release fails, at least 1 minute. SageMaker
-            itself stops no such job. Default: 2 hours.
+        instance_type: `ml.m5.large`; `m5.large` means the same. It must be able to run the inference image: a type with
+            a GPU for an image for GPUs, one without for an image for CPUs. Default: `ml.m5.large`.
+        max_runtime: time limit, after which the job is stopped and the release fails, at least 1 minute.
+            `CreateTransformJob` has no argument for one. Default: 2 hours.
         transform_ami: SageMaker's machine image, as `al2-ami-sagemaker-batch-gpu-535`, which comes with a driver of
             the GPU. Default: SageMaker's, which has the driver 470 on ml.g4dn and ml.g5, too old for CUDA 12: those
             get `al2-ami-sagemaker-batch-gpu-535`.

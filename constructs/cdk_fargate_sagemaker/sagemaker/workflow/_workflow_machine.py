@@ -99,7 +99,7 @@ def _machine(scope: Construct) -> sfn.CfnStateMachine:
 
 
 def allow_waiting(role: iam.Role, rule: str) -> None:
-    """Lets `role` wait in the way of `.sync`: by a rule that Step Functions has under this name in every account."""
+    """Lets `role` wait with `.sync`, for which Step Functions has a rule of this name in every account."""
     allow(
         role,
         ["events:DescribeRule", "events:PutRule", "events:PutTargets"],

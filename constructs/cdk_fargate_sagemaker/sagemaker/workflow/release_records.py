@@ -53,7 +53,7 @@ class ReleaseRecords(Construct):
             deletion. Default: it is kept.
 
     Raises:
-        InvalidArgumentError: an argument that cannot be.
+        InvalidArgumentError: an invalid argument.
     """
 
     __signature__ = CallSignature()
@@ -246,7 +246,9 @@ class ReleaseRecords(Construct):
             allow(reader, ["sagemaker:DescribeEndpoint"], sagemaker_arn(self, "endpoint", endpoint_name))
 
     def _allow_adopting(self, data_bucket: s3.IBucket, alerts_topic: sns.ITopic) -> None:
-        """What serves without a record becomes the current release if its model's role and artefact are there."""
+        """Lets the ledger record an endpoint without a record as the current release, if its model's role and artefact
+        exist.
+        """
         role = self._ledger.role
         allow(
             role,
