@@ -100,7 +100,8 @@ def found_in(folder: str, texts_of: Callable[[Path], Iterator[str]], words: Sequ
     return [
         f"{path.relative_to(PROJECT)}: {match.group()}: {better(match.group())}"
         for path in sorted((PROJECT / folder).rglob("*.py"))
-        for text in texts_of(path)
+        # A line break may split a phrase.
+        for text in map(" ".join, map(str.split, texts_of(path)))
         for match in avoided.finditer(text)
     ]
 

@@ -308,7 +308,7 @@ class ReleaseDefinition:
         return roll_back
 
     def _notify_slack_failure(self) -> sfn.CustomState:
-        """Has no Catch: an alert that cannot be published fails the execution with that error, and the rule for such
+        """It has no Catch: an alert that cannot be published fails the execution with that error, and the rule for such
         executions reports it.
         """
         notify = self._publish("NotifySlackFailure", "$failure.cause")
