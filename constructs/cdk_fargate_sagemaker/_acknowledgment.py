@@ -53,15 +53,15 @@ def _record(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> Non
     refusable = [acknowledgment for acknowledgment in acknowledgments if "::" in acknowledgment.id]
     others = [acknowledgment for acknowledgment in acknowledgments if "::" not in acknowledgment.id]
     if others:
-        _validate(scope, others)
+        _acknowledge_by_validations(scope, others)
     for acknowledgment in refusable:
         try:
-            _validate(scope, [acknowledgment])
+            _acknowledge_by_validations(scope, [acknowledgment])
         except RuntimeError:
             _add_metadata(scope, [acknowledgment])
 
 
-def _validate(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> None:
+def _acknowledge_by_validations(scope: IConstruct, acknowledgments: Sequence[Acknowledgment]) -> None:
     _validations_of(scope).acknowledge(
         *(
             aws_cdk.Acknowledgment(id=acknowledgment.id, reason=acknowledgment.reason)

@@ -8,7 +8,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import IConstruct
 
-from .._construct_tree import stack_of
+from .._construct_tree import resources_below, stack_of
 
 
 def service_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstruct | None, IConstruct | None]]:
@@ -37,8 +37,8 @@ def _rendered_target_groups(service: ecs.BaseService) -> Iterator[tuple[IConstru
         return
     groups = {
         stack.resolve(construct.ref)["Ref"]: construct
-        for construct in stack.node.find_all()
-        if isinstance(construct, elbv2.CfnTargetGroup) and stack_of(construct) is stack
+        for construct in resources_below(stack, elbv2.CfnTargetGroup)
+        if stack_of(construct) is stack
     }
 
     def group(arn: Any) -> IConstruct | None:

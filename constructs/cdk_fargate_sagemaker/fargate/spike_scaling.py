@@ -101,11 +101,8 @@ class SpikeScaling(Construct):
         self._steps = checked_steps(steps, metric)
         check_times(period=period, evaluation_periods=evaluation_periods, cooldown=cooldown)
         watched = metric or metrics.cpu_maximum()
-        seconds = (
-            _checked_period(watched, period or metric.period, resolution=_resolution_seconds(metric))
-            if metric
-            else _checked_period(watched, period or MINUTE, resolution=_seconds(metrics.cpu_resolution))
-        )
+        resolution = _resolution_seconds(metric) if metric else _seconds(metrics.cpu_resolution)
+        seconds = _checked_period(watched, period or (metric.period if metric else MINUTE), resolution=resolution)
         _check_evaluated_time(evaluation_periods, seconds)
 
         first = self._steps[0].threshold
