@@ -140,11 +140,12 @@ def published(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     publishes = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
     policy = {"Version": "2012-10-17", "Statement": [{**publishes, "Resource": arn}]}
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
 
     def received() -> list[str]:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
-        return [message["Body"] for message in messages]
+        alerts = [json.loads(message["Body"]) for message in messages]
+        return [f"{alert['Subject']}\n{alert['Message']}" for alert in alerts]
 
     return received
 
@@ -427,6 +428,7 @@ def test_what_is_kept_is_named_and_priced(
     assert endpoint.status() == "InService"
     (message,) = published()
     assert f"endpoint: {endpoint.name} (InService)" in message
+    assert message.startswith(f"{endpoint.name} is kept, and is billed\n")
     assert f"configurations: {one}, {two}\nmodels: {one}, {two}\n" in message
     assert "costs: 0.230 dollars per hour at the prices of us-east-1" in message
 
@@ -437,6 +439,7 @@ def test_configurations_and_models_without_an_endpoint_are_not_said_to_be_billed
     endpoint.release("one")
     endpoint.end(keep=True)
     (message,) = published()
+    assert message.startswith(f"{endpoint.name} does not exist; its configurations and models are kept\n")
     assert "endpoint: none" in message
     assert "costs: nothing per hour" in message
     assert "keeps serving" not in message
