@@ -31,7 +31,7 @@ WORDS = {
 
 
 def remains(name: str, **given: Any) -> tuple[str, float]:
-    """What is left of one use of a construct, in words, and dollars a month beside what it stores."""
+    """What is left of one use of a construct, in words, and dollars per month beside what it stores."""
     made = use(name, **given)
     kept = list(kept_resources("", made.own | made.of_stack))
     counted = Counter(WORDS[found.type] for found in kept)
@@ -49,7 +49,7 @@ def table() -> str:
         takes = "removal_policy" in inspect.signature(type(use(name).construct).__init__).parameters
         destroyed = remains(name, removal_policy=cdk.RemovalPolicy.DESTROY)[0] if takes else left
         lines.append(f"| `{name}` | {left} | {month:.2f} | {destroyed or 'nothing'} |\n")
-    head = "| construct | leaves by default | $ a month beside storage | with `DESTROY` |\n|---|---|---:|---|\n"
+    head = "| construct | leaves by default | $ per month beside storage | with `DESTROY` |\n|---|---|---:|---|\n"
     return f"{head}{''.join(lines)}\nNothing is left of {', '.join(nothing)}.\n"
 
 

@@ -257,7 +257,7 @@ def test_either_works_once_the_other_is_removed(
     month = environment.run("cdk-costs", "cdk.out", cwd=tmp_path)
     assert "load balancer, without its traffic" in month.stdout
     left = environment.run("cdk-costs", "cdk.out", "--left", cwd=tmp_path)
-    assert "AWS::DynamoDB::Table, $0.25 a GB-month" in left.stdout
+    assert "AWS::DynamoDB::Table, $0.25 per GB-month" in left.stdout
     # README's first screen: here is no repository of Git for one command, and too short a trace for the other.
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     commands = [line for line in readme.splitlines() if line.startswith(("cdk-review ", "fargate-capacity "))]

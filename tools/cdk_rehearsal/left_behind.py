@@ -14,11 +14,11 @@ from cdk_rehearsal import cloud_assembly
 Clients = Callable[[str], Any]
 
 _KEPT_PRICES = {
-    "AWS::DynamoDB::Table": "0.25 dollars a GB-month, and 0.20 with point-in-time recovery",
-    "AWS::KMS::Key": "1 dollar a month",
-    "AWS::Logs::LogGroup": "0.03 dollars a GB-month",
-    "AWS::S3::Bucket": "0.023 dollars a GB-month",
-    "AWS::SecretsManager::Secret": "0.40 dollars a month",
+    "AWS::DynamoDB::Table": "0.25 dollars per GB-month, and 0.20 with point-in-time recovery",
+    "AWS::KMS::Key": "1 dollar per month",
+    "AWS::Logs::LogGroup": "0.03 dollars per GB-month",
+    "AWS::S3::Bucket": "0.023 dollars per GB-month",
+    "AWS::SecretsManager::Secret": "0.40 dollars per month",
     "AWS::SQS::Queue": "nothing while nobody uses it",
 }
 """us-east-1, November 2026, from the services' pricing pages."""

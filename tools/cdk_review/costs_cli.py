@@ -31,7 +31,7 @@ def costs(
         for found in kept:
             typer.echo(f"{found.path}: {found.type}, {found.price}")
         together = sum(found.month for found in kept)
-        typer.echo(f"{_counted(len(kept), 'resource')} of the templates left, ${together:.2f} a month beside storage")
+        typer.echo(f"{_counted(len(kept), 'resource')} of the templates left, ${together:.2f} per month beside storage")
         return
     from cdk_review.fixed_cost import prices
     from cdk_review.standing_cost import construct_path, standing_charges
@@ -41,13 +41,13 @@ def costs(
         charges = standing_charges(stack)
         month = sum(charge.month or 0.0 for charge in charges)
         total += month
-        typer.echo(f"{stack.path}: ${month:,.2f} a month")
+        typer.echo(f"{stack.path}: ${month:,.2f} per month")
         resources = stack.resources()
         for charge in charges:
             amount = "no price" if charge.month is None else f"{charge.month:,.2f}"
             where = construct_path(charge.logical_id, resources[charge.logical_id])
             typer.echo(f"  {amount:>9}  {charge.what} ({where}{charge.place})")
-    typer.echo(f"together ${total:,.2f} a month, without traffic, requests and what is stored")
+    typer.echo(f"together ${total:,.2f} per month, without traffic, requests and what is stored")
     services = prices()["services"]
     typer.echo(f"prices of {services['dated']}; other than Fargate's, those of {services['region']}")
 

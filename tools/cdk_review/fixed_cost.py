@@ -188,7 +188,7 @@ def _dearer(old: Charge, new: Charge) -> str | None:
     if old.month is not None and new.month is not None:
         if new.month < 2 * old.month or new.month - old.month < WORTH_A_FLAG:
             return None
-        costs = f"costs {new.month:,.0f} dollars a month instead of {old.month:,.0f}"
+        costs = f"costs {new.month:,.0f} dollars per month instead of {old.month:,.0f}"
         return f"{new.name}: {new.what} {costs} ({old.what})"
     if old.instance is None or new.instance is None or old.instance == new.instance:
         return None

@@ -201,7 +201,7 @@ def _cost(review: Review) -> str:
         rows.append(f"| {_cell(key[1] + key[2])} | {' | '.join(sides)} |")
     change = cost.month_after - cost.month_before
     line = (
-        f"**Fixed cost**: {cost.month_after:,.2f} dollars a month, was {cost.month_before:,.2f} ({change:+,.2f}; "
+        f"**Fixed cost**: {cost.month_after:,.2f} dollars per month, was {cost.month_before:,.2f} ({change:+,.2f}; "
         f"prices of {cost.dated}, traffic not counted)."
     )
     unpriced = sorted({charge.what for charge in cost.after if charge.month is None})
@@ -226,7 +226,7 @@ def _replay(replay: TrafficReplay | None) -> str:
             ("minutes with requests left over", "saturated_minutes", 0),
             ("mean latency, ms", "mean_latency_ms", 0),
             ("worst minute's latency, ms", "worst_latency_ms", 0),
-            ("dollars a month, on demand", "month_dollars", 2),
+            ("dollars per month, on demand", "month_dollars", 2),
         )
     ]
     table = "\n".join(

@@ -95,16 +95,16 @@ def kept_price(kind: str, properties: Mapping[str, Any]) -> tuple[str, float]:
     price = prices()["services"]
     match kind:
         case "AWS::KMS::Key":
-            return f"${price['key_month']:.2f} a month", price["key_month"]
+            return f"${price['key_month']:.2f} per month", price["key_month"]
         case "AWS::SecretsManager::Secret":
-            return f"${price['secret_month']:.2f} a month", price["secret_month"]
+            return f"${price['secret_month']:.2f} per month", price["secret_month"]
         case "AWS::S3::Bucket":
-            return f"${price['bucket_gb_month']:g} a GB-month", 0.0
+            return f"${price['bucket_gb_month']:g} per GB-month", 0.0
         case "AWS::Logs::LogGroup":
-            return f"${price['log_gb_month']:g} a GB-month, until its retention is over", 0.0
+            return f"${price['log_gb_month']:g} per GB-month, until its retention is over", 0.0
         case "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable":
             recovery = f", ${price['table_recovery_gb_month']:g} more with point-in-time recovery"
-            return f"${price['table_gb_month']:g} a GB-month{recovery}", 0.0
+            return f"${price['table_gb_month']:g} per GB-month{recovery}", 0.0
         case "AWS::SQS::Queue" | "AWS::SNS::Topic" | "AWS::S3::BucketPolicy":
             return "nothing while nobody uses it", 0.0
     known = next(iter(charges_of("", {"It": {"Type": kind, "Properties": dict(properties)}}, price["region"])), None)
@@ -112,4 +112,4 @@ def kept_price(kind: str, properties: Mapping[str, Any]) -> tuple[str, float]:
         return "nothing while nobody uses it", 0.0
     if known.month is None:
         return "not in the table of prices", 0.0
-    return f"${known.month:.2f} a month", known.month
+    return f"${known.month:.2f} per month", known.month

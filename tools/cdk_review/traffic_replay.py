@@ -220,7 +220,7 @@ def replay_flags(replayed: TrafficReplay) -> Iterator[Flag]:
     if before.month_dollars is not None and after.month_dollars is not None:
         old, new = before.month_dollars.value, after.month_dollars.value
         if new > DEARER * old:
-            found.append(("cost", f"its tasks cost {new:,.0f} dollars a month instead of {old:,.0f}"))
+            found.append(("cost", f"its tasks cost {new:,.0f} dollars per month instead of {old:,.0f}"))
     for kind, says in found:
         yield Flag(
             kind=kind,

@@ -42,23 +42,23 @@ def printed(*arguments: object) -> list[str]:
 
 def test_each_charge_has_its_construct_dearest_first(assembly: Path) -> None:
     lines = printed(assembly)
-    assert lines[0] == "Shop: $1.60 a month"
+    assert lines[0] == "Shop: $1.60 per month"
     assert lines[1:4] == [
         "       1.00  key (Shop/Web/Key)",
         "       0.40  secret (Shop/Web/Secret)",
         "       0.20  2 alarms that target tracking makes (Shop/Web/Cpu)",
     ]
     assert "   no price  1 × db.t4g.medium (Shop/Database)" in lines
-    assert lines[-2] == "together $1.60 a month, without traffic, requests and what is stored"
+    assert lines[-2] == "together $1.60 per month, without traffic, requests and what is stored"
 
 
 def test_what_is_left_is_what_the_template_keeps(assembly: Path) -> None:
     assert printed(assembly, "--left") == [
-        "Shop/Web/Key: AWS::KMS::Key, $1.00 a month",
-        "Shop/Web/Logs: AWS::Logs::LogGroup, $0.03 a GB-month, until its retention is over",
+        "Shop/Web/Key: AWS::KMS::Key, $1.00 per month",
+        "Shop/Web/Logs: AWS::Logs::LogGroup, $0.03 per GB-month, until its retention is over",
         # Of a database CloudFormation leaves a snapshot, but of an instance of a cluster.
         "Shop/Database: AWS::RDS::DBInstance, not in the table of prices",
-        "3 resources of the templates left, $1.00 a month beside storage",
+        "3 resources of the templates left, $1.00 per month beside storage",
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_page_shows_the_replay(tmp_path: Path, trace: Path) -> None:
     page = markdown(replace(review(side, side), replay=found))
 
     assert "| task-hours |" in page
-    assert "| dollars a month, on demand |" in page
+    assert "| dollars per month, on demand |" in page
     assert "20 % less to 20 % more" in page
 
 
