@@ -8,7 +8,9 @@ import botocore.awsrequest
 import botocore.compat
 import pytest
 
-from .conftest import MORNING, KeptService, Killed, at
+from tests.scaled_service import Killed
+
+from .conftest import MORNING, KeptService, at
 
 EARLIER = MORNING - timedelta(hours=2)
 RAISED = MORNING - timedelta(minutes=30)
@@ -51,19 +53,19 @@ def test_it_yields_to_a_person_and_goes_on_once_the_declared_bounds_are_back(kep
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
-    assert [each["Subject"] for each in kept.told()] == [f"{kept.name}: floor of the next 48 hours up to 8 tasks"]
+    assert [each["Subject"] for each in kept.notified()] == [f"{kept.name}: floor of the next 48 hours up to 8 tasks"]
     kept.set_bounds(5, 20)
     assert kept.look(MORNING)["action"] == "yield"
     assert (kept.actions, kept.minimum) == ({}, 5)
     assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
-    (told,) = kept.told()
+    (told,) = kept.notified()
     assert told["Subject"] == f"{kept.name}: the floor stopped, somebody else set the bounds"
     assert "somebody set the minimum to 5; the app declares 2" in told["Message"]
     assert told["Message"].endswith("The floor continues once the declared bounds are restored.")
     kept.set_bounds(2, 20)
     assert kept.look(MORNING + timedelta(hours=2))["action"] == "plan"
     assert kept.actions[at(NOON)] == 2
-    assert len(kept.told()) == 1
+    assert len(kept.notified()) == 1
     assert [action for action, _ in kept.records] == ["plan", "yield", "yield", "plan"]
 
 
@@ -78,10 +80,10 @@ def test_a_person_stops_and_resumes_it(kept: KeptService) -> None:
     kept.report_load()
     kept.look(EARLIER)
     assert kept.minimum == 8
-    kept.told()
+    kept.notified()
     assert kept.look(MORNING, stop=True)["why"] == "somebody stopped the floor"
     assert (kept.actions, kept.minimum) == ({}, 2)
-    assert kept.told()[0]["Message"].endswith(
+    assert kept.notified()[0]["Message"].endswith(
         "The floor's scheduled actions are removed. The floor continues once somebody resumes it."
     )
     assert kept.look(MORNING + timedelta(hours=1))["action"] == "yield"
@@ -112,12 +114,12 @@ def test_a_dry_run_records_and_reports_and_changes_nothing(kept: KeptService) ->
     kept.look(EARLIER)
     assert (kept.actions, kept.minimum) == ({}, 2)
     assert kept.records == [("plan", "at least 2 tasks now, up to 8 within 48 hours, as past days needed")]
-    (told,) = kept.told()
+    (told,) = kept.notified()
     assert "dry run, floor of the next 48 hours up to 8 tasks" in told["Subject"]
     assert f"{RAISED:%a %H:%M} at least 8" in told["Message"]
     kept.set_bounds(5, 20)
     kept.look(MORNING)
-    (told,) = kept.told()
+    (told,) = kept.notified()
     assert told["Subject"].startswith(f"{kept.name}: dry run, the floor stopped")
     assert "are removed" not in told["Message"]
 

@@ -8,19 +8,14 @@ from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 
 from cdk_rehearsal.embedded_aws import EmbeddedAws
-from tests.access import make_queue
+from tests.scaled_service import Killed, ScaledService, with_counted_calls
 
 # The embedded AWS keeps two weeks of metrics.
 BEGAN = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=9)
 HOUR = timedelta(hours=1)
-
-
-class Killed(BaseException):
-    """The function's process ended between two calls."""
 
 
 @dataclass
@@ -28,55 +23,23 @@ class Invocation:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-class TunedService:
+class TunedService(ScaledService):
     """The service, and the function that tunes it."""
 
-    def __init__(self, aws: EmbeddedAws, function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.aws = aws
-        self.function = function
-        self.name = f"web-{uuid.uuid4().hex[:8]}"
-        self.monkeypatch = monkeypatch
-        self.parameter_name = f"/{self.name}/target-percent"
-        self.resource = {
-            "ServiceNamespace": "ecs",
-            "ResourceId": f"service/{self.name}/{self.name}",
-            "ScalableDimension": "ecs:service:DesiredCount",
-        }
-        self.calls = 0
-        self.last_call: int | None = None
-        self._build()
+    table_key = "tuner"
 
-    def _build(self) -> None:
-        self.stack = self.client("cloudformation").create_stack(
-            StackName=self.name,
-            TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
-        )["StackId"]
-        self.client("ecs").create_cluster(clusterName=self.name)
-        self.client("ecs").register_task_definition(
-            family=self.name, containerDefinitions=[{"name": "web", "image": "nginx", "memory": 128}]
-        )
-        self.client("ecs").create_service(
-            cluster=self.name, serviceName=self.name, taskDefinition=self.name, desiredCount=0
-        )
-        scaling = self.client("application-autoscaling")
-        scaling.register_scalable_target(**self.resource, MinCapacity=1, MaxCapacity=9)
+    def __init__(self, aws: EmbeddedAws, function: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.function = function
+        super().__init__(aws, monkeypatch)
+
+    @property
+    def parameter_name(self) -> str:
+        return f"/{self.name}/target-percent"
+
+    def scale(self) -> None:
+        self.client("application-autoscaling").register_scalable_target(**self.resource, MinCapacity=1, MaxCapacity=9)
         self.put_policy(60)
         self.client("ssm").put_parameter(Name=self.parameter_name, Value="60", Type="String")
-        self.client("dynamodb").create_table(
-            TableName=self.name,
-            KeySchema=[
-                {"AttributeName": "tuner", "KeyType": "HASH"},
-                {"AttributeName": "entry", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "tuner", "AttributeType": "S"},
-                {"AttributeName": "entry", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        self.topic = self.client("sns").create_topic(Name=self.name)["TopicArn"]
-        self.queue, queue_arn = make_queue(self.aws, self.name, takes_from=self.topic)
-        self.client("sns").subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue_arn)
         self.client("cloudwatch").put_metric_alarm(
             AlarmName=self.name,
             Namespace="Test",
@@ -91,45 +54,28 @@ class TunedService:
         )
         self.set_alarm("OK")
         self.put_dashboard()
-        self.client("cloudformation").get_waiter("stack_create_complete").wait(
-            StackName=self.name, WaiterConfig={"Delay": 1}
-        )
-        self.configure()
 
     def configure(self, **settings: Any) -> None:
-        """Gives the function its environment, with some settings changed."""
-        environment = {
-            "CLUSTER_NAME": self.name,
-            "SERVICE_NAME": self.name,
-            "POLICY_NAME": "cpu",
-            "PARAMETER_NAME": self.parameter_name,
-            "TABLE_NAME": self.name,
-            "STACK_ARN": self.stack,
-            "ALERTS_TOPIC_ARN": self.topic,
-            "GUARDRAILS": json.dumps([self.name]),
-            "LOAD_BALANCER": f"app/{self.name}/1",
-            "DASHBOARD_NAME": self.name,
-            "SETTINGS": json.dumps(
-                {
-                    "ceiling": 65,
-                    "step": 1,
-                    "observation": "two_days",
-                    "cool_off_seconds": 7 * 86_400,
-                    "final_margin": 2,
-                    "attempts": 2,
-                    "max_latency_ratio": 1.25,
-                    "task_hour_price": 0.05,
-                    "currency": "$",
-                    "dry_run": False,
-                    **settings,
-                }
-            ),
+        defaults = {
+            "ceiling": 65,
+            "step": 1,
+            "observation": "two_days",
+            "cool_off_seconds": 7 * 86_400,
+            "final_margin": 2,
+            "attempts": 2,
+            "max_latency_ratio": 1.25,
+            "task_hour_price": 0.05,
+            "currency": "$",
+            "dry_run": False,
         }
-        for name, value in environment.items():
-            self.monkeypatch.setenv(name, value)
-
-    def client(self, service: str) -> Any:
-        return self.aws.client(service)
+        self.set_environment(
+            {**defaults, **settings},
+            POLICY_NAME="cpu",
+            PARAMETER_NAME=self.parameter_name,
+            GUARDRAILS=json.dumps([self.name]),
+            LOAD_BALANCER=f"app/{self.name}/1",
+            DASHBOARD_NAME=self.name,
+        )
 
     # What happens around it
 
@@ -179,7 +125,7 @@ class TunedService:
             AlarmName=f"{self.name}-cpu",
             Namespace="AWS/ECS",
             MetricName="CPUUtilization",
-            Dimensions=[{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}],
+            Dimensions=self.dimensions,
             Statistic="Maximum",
             Period=60,
             EvaluationPeriods=10,
@@ -207,8 +153,7 @@ class TunedService:
 
     def report_cpu(self, since: datetime, until: datetime) -> None:
         """A datapoint an hour, which counts as a minute of one task."""
-        dimensions = [{"Name": "ClusterName", "Value": self.name}, {"Name": "ServiceName", "Value": self.name}]
-        self._report("AWS/ECS", "CPUUtilization", dimensions, 50.0, since, until)
+        self._report("AWS/ECS", "CPUUtilization", self.dimensions, 50.0, since, until)
 
     def report_latency(self, since: datetime, until: datetime, *, latency: float = 0.1) -> None:
         """One request an hour."""
@@ -226,8 +171,7 @@ class TunedService:
     ) -> None:
         hours = [since + index * HOUR for index in range(round((until - since) / HOUR))]
         data = [{"MetricName": name, "Dimensions": dimensions, "Timestamp": hour, "Value": value} for hour in hours]
-        for begin in range(0, len(data), 500):
-            self.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data[begin : begin + 500])
+        self.put_data(namespace, data)
 
     # The function
 
@@ -260,15 +204,6 @@ class TunedService:
             f"after-call.*.{operation}", lambda parsed, **_: part(parsed).update(members)
         )
 
-    def kill_before_call(self, number: int | None) -> None:
-        """Ends the function before its call of that number; none of its later calls is made either."""
-        self.calls, self.last_call = 0, number
-
-    def count_call(self, **_: Any) -> None:
-        self.calls += 1
-        if self.last_call is not None and self.calls >= self.last_call:
-            raise Killed
-
     # What is left of it
 
     @property
@@ -297,20 +232,10 @@ class TunedService:
 
     @property
     def decisions(self) -> list[tuple[str, float, float]]:
-        items = self.client("dynamodb").scan(TableName=self.name, ConsistentRead=True)["Items"]
-        chosen = sorted(
-            (item for item in items if item["entry"]["S"].startswith("decision#")), key=lambda item: item["entry"]["S"]
-        )
-        return [(item["action"]["S"], float(item["origin"]["N"]), float(item["target"]["N"])) for item in chosen]
-
-    def told(self) -> list[dict[str, str]]:
-        """Everything that the topic was told since it was last asked."""
-        messages: list[dict[str, str]] = []
-        while found := self.client("sqs").receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in found:
-                messages.append(json.loads(message["Body"]))
-                self.client("sqs").delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
-        return messages
+        return [
+            (item["action"]["S"], float(item["origin"]["N"]), float(item["target"]["N"]))
+            for item in self.decision_items()
+        ]
 
     @property
     def widgets(self) -> list[dict[str, Any]]:
@@ -324,12 +249,7 @@ def make_tuned(
     aws: EmbeddedAws, load_function: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], TunedService]:
     def make() -> TunedService:
-        boto3.setup_default_session()
-        service = TunedService(aws, load_function("target_tuner"), monkeypatch)
-        # Clients take their session's handlers along when they are made.
-        assert boto3.DEFAULT_SESSION is not None
-        boto3.DEFAULT_SESSION.events.register("before-call", service.count_call)
-        return service
+        return with_counted_calls(lambda: TunedService(aws, load_function("target_tuner"), monkeypatch))
 
     return make
 

@@ -53,7 +53,7 @@ def test_a_step_is_made_once_wherever_it_was_interrupted(
         assert len(set(tuned.targets)) == 1, (number, tuned.targets)
         assert tuned.state["pending"] is None
         assert tuned.targets[0] == 60 + number, (number, tuned.targets)
-        told = [message["Subject"].partition(": ")[2] for message in tuned.told()]
+        told = [message["Subject"].partition(": ")[2] for message in tuned.notified()]
         step = f"target {59 + number} -> {60 + number} % (step)"
         # Killed after it was told and before that was noted, it is told again; it is never left untold.
         assert told in ([step], [step, step]), (number, told)
@@ -76,7 +76,7 @@ def test_a_revert_is_made_once_wherever_it_was_interrupted(
     tuned.report_metrics(began - DAY, began + 19 * DAY)
     tuned.run(began)
     tuned.run(began + 2 * DAY)
-    tuned.told()
+    tuned.notified()
 
     def fired(number: Any) -> Any:
         return began + 3 * DAY + number * 6 * HOUR
@@ -89,7 +89,7 @@ def test_a_revert_is_made_once_wherever_it_was_interrupted(
         tuned.run(fired(number), **tuned.alarm_event(fired(number)))
         assert tuned.targets == (60, 60, 60), number
         assert tuned.state["pending"] is None
-        told = {message["Subject"].partition(": ")[2] for message in tuned.told()}
+        told = {message["Subject"].partition(": ")[2] for message in tuned.notified()}
         assert told == {"target 61 -> 60 % (revert)"}, number
         assert tuned.decisions[-1] == ("revert", 61, 60)
         again(tuned, 61, fired(number) + HOUR)

@@ -21,14 +21,14 @@ def watched(tuned: Any, began: datetime) -> Any:
 
 def test_a_step_is_made_in_every_place_and_told_and_drawn(watched: Any, began: datetime) -> None:
     assert watched.run(began + 2 * DAY - HOUR)["action"] == "hold"
-    assert watched.told() == []
+    assert watched.notified() == []
 
     decision = watched.run(began + 2 * DAY)
 
     assert (decision["action"], decision["origin"], decision["target"]) == ("step", 60, 61)
     assert watched.targets == (61, 61, 61)
     assert watched.decisions == [("step", 60, 61)]
-    (message,) = watched.told()
+    (message,) = watched.notified()
     assert message["Subject"] == f"{watched.name}: target 60 -> 61 % (step)"
     assert message["Message"].startswith("60 % held for 2 days.\n")
     lines = [widget["properties"]["annotations"]["vertical"] for widget in watched.widgets[:2]]
@@ -39,9 +39,9 @@ def test_a_step_is_made_in_every_place_and_told_and_drawn(watched: Any, began: d
 
 def test_says_what_tuning_saved_so_far(watched: Any, began: datetime) -> None:
     watched.run(began + 2 * DAY)
-    watched.told()
+    watched.notified()
     watched.run(began + 4 * DAY)
-    (message,) = watched.told()
+    (message,) = watched.notified()
     assert "Saved so far: 0.0 task-hours, $0.00; a request costs +0.0% task-hours" in message["Message"]
     figures = json.loads(watched.item(f"decision#{(began + 4 * DAY).isoformat()}#step")["figures"]["S"])
     assert (figures["saved_task_hours"], figures["saved_money"], figures["currency"]) == (0, 0, "$")
@@ -56,11 +56,11 @@ def test_takes_a_step_back_that_takes_more_tasks_for_the_same_requests(tuned: An
     tuned.report_latency(began + 2 * DAY, began + 5 * DAY)
     tuned.run(began)
     tuned.run(began + 2 * DAY)
-    tuned.told()
+    tuned.notified()
     decision = tuned.run(began + 4 * DAY)
     assert (decision["action"], decision["target"]) == ("revert", 60)
     assert decision["why"].startswith("61 % costs more than 60 %: +100.0% task-hours per request")
-    assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.told()[0]["Message"]
+    assert "Saved so far: -0.8 task-hours, -$0.04" in tuned.notified()[0]["Message"]
 
 
 def test_three_reports_a_minute_are_one_task(tuned: Any, began: datetime) -> None:
@@ -71,16 +71,16 @@ def test_three_reports_a_minute_are_one_task(tuned: Any, began: datetime) -> Non
     tuned.report_latency(began + 2 * DAY, began + 5 * DAY)
     tuned.run(began)
     tuned.run(began + 2 * DAY)
-    tuned.told()
+    tuned.notified()
     tuned.run(began + 4 * DAY)
-    assert "Saved so far: -1.3 task-hours, -$0.07" in tuned.told()[0]["Message"]
+    assert "Saved so far: -1.3 task-hours, -$0.07" in tuned.notified()[0]["Message"]
 
 
 def test_reports_once_that_it_has_had_to_wait(watched: Any, began: datetime) -> None:
     watched.client("cloudwatch").delete_alarms(AlarmNames=[watched.name])
     found = [watched.run(began + day * DAY)["action"] for day in (2, 4, 5, 6)]
     assert found == ["hold", "hold", "wait", "hold"]
-    (message,) = watched.told()
+    (message,) = watched.notified()
     assert message["Subject"] == f"{watched.name}: tuning is waiting at 60 %"
     assert "the guardrail is unknown, not OK" in message["Message"]
 
@@ -103,7 +103,7 @@ def test_what_a_deployment_of_the_dashboard_removed_is_drawn_again_and_told_once
     watched.run(began + 2 * DAY + HOUR)
 
     assert watched.widgets == drawn
-    assert len(watched.told()) == 1
+    assert len(watched.notified()) == 1
 
 
 def test_a_dashboard_that_is_gone_stops_nothing(watched: Any, began: datetime) -> None:
@@ -284,12 +284,12 @@ def test_says_so_and_stops_when_somebody_else_changed_the_policy(watched: Any, b
         "stop",
         "the policy has 45 %, not 60 %: somebody else changed it",
     )
-    (message,) = watched.told()
+    (message,) = watched.notified()
     assert message["Subject"] == f"{watched.name}: tuning stopped at 60 %"
     assert "until somebody resumes" in message["Message"]
     assert watched.run(began + 9 * DAY)["action"] == "hold"
     assert watched.policy["TargetValue"] == 45
-    assert watched.told() == []
+    assert watched.notified() == []
 
 
 def test_stops_when_somebody_else_changed_the_parameter(watched: Any, began: datetime) -> None:
@@ -310,7 +310,7 @@ def test_a_person_stops_it_and_resumes_it_from_what_the_policy_has_then(watched:
     assert watched.run(began + 3 * DAY, resume=True)["why"] == "somebody resumed the tuner at 63 %"
 
     assert watched.targets == (63, 63, 63)
-    assert [message["Subject"].partition(": ")[2] for message in watched.told()] == [
+    assert [message["Subject"].partition(": ")[2] for message in watched.notified()] == [
         "tuning stopped at 60 %",
         "tuning resumed at 63 %",
     ]
@@ -340,7 +340,7 @@ def test_a_dry_run_decides_and_tells_and_changes_nothing(tuned: Any, began: date
 
     assert tuned.targets == (60, 60, 60)
     assert tuned.widgets == before
-    assert [message["Subject"].partition(": ")[2] for message in tuned.told()] == [
+    assert [message["Subject"].partition(": ")[2] for message in tuned.notified()] == [
         "dry run, the target would change 60 -> 61 %",
         "dry run, the target would change 60 -> 61 %",
     ]

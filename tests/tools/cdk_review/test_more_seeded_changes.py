@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from cdk_review.assembly import read_assembly
 from cdk_review.flag import Flag
-from cdk_review.review import review
-from tests.tools.cdk_review.shop import arn, ref, shop, write_assembly
+from tests.tools.cdk_review.seeded_changes import flags_of
+from tests.tools.cdk_review.shop import arn, ref, shop
 from tests.tools.cdk_review.test_seeded_changes import (
     STATEMENT,
     Mutation,
@@ -287,15 +286,7 @@ HARMLESS: dict[str, Mutation] = {
 @pytest.fixture(scope="module")
 def flags_by_case(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Flag]]:
     mutations = {case: mutation for case, (mutation, _, _) in BAD.items()} | HARMLESS
-    names = {case: f"case-{number}" for number, case in enumerate(mutations)}
-    after = {}
-    for case, mutation in mutations.items():
-        after[names[case]] = template = estate()
-        mutation(template)
-    folder = tmp_path_factory.mktemp("seeded")
-    base = write_assembly(folder / "base", dict.fromkeys(names.values(), estate()))
-    found = review(read_assembly(base), read_assembly(write_assembly(folder / "head", after)))
-    return {case: [flag for flag in found.flags if flag.stack == name] for case, name in names.items()}
+    return flags_of(mutations, estate, tmp_path_factory.mktemp("seeded"))
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -12,6 +12,7 @@ from cdk_review.assembly import read_assembly
 from cdk_review.flag import Flag
 from cdk_review.report import markdown
 from cdk_review.review import review
+from tests.tools.cdk_review.seeded_changes import flags_of
 from tests.tools.cdk_review.shop import arn, ref, write_assembly
 from tests.tools.cdk_review.test_seeded_changes import (
     Mutation,
@@ -378,15 +379,7 @@ OF_ITSELF = {
 @pytest.fixture(scope="module")
 def flags_by_case(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Flag]]:
     mutations = {case: mutation for case, (mutation, _, _) in BAD.items()} | HARMLESS
-    names = {case: f"case-{number}" for number, case in enumerate(mutations)}
-    after = {}
-    for case, mutation in mutations.items():
-        after[names[case]] = template = works()
-        mutation(template)
-    folder = tmp_path_factory.mktemp("permissions")
-    base = write_assembly(folder / "base", dict.fromkeys(names.values(), works()))
-    found = review(read_assembly(base), read_assembly(write_assembly(folder / "head", after)))
-    return {case: [flag for flag in found.flags if flag.stack == name] for case, name in names.items()}
+    return flags_of(mutations, works, tmp_path_factory.mktemp("permissions"))
 
 
 @pytest.mark.parametrize("case", BAD)

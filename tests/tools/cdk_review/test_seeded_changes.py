@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from cdk_review.assembly import read_assembly
 from cdk_review.flag import Flag
-from cdk_review.review import review
-from tests.tools.cdk_review.shop import alarm, arn, ref, shop, write_assembly
+from tests.tools.cdk_review.seeded_changes import flags_of
+from tests.tools.cdk_review.shop import alarm, arn, ref, shop
 
 Mutation = Callable[[dict[str, Any]], object]
 
@@ -311,16 +310,7 @@ HARMLESS: dict[str, Mutation] = {
 def flags_by_case(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Flag]]:
     """Every case is a stack of one assembly: what a change replaces is asked once."""
     mutations = {case: mutation for case, (mutation, _, _) in BAD.items()} | HARMLESS
-    names = {case: f"case-{number}" for number, case in enumerate(mutations)}
-    after = {}
-    for case, mutation in mutations.items():
-        template = shop()
-        mutation(template)
-        after[names[case]] = template
-    folder = tmp_path_factory.mktemp("seeded")
-    base = write_assembly(folder / "base", dict.fromkeys(names.values(), shop()))
-    found = review(read_assembly(base), read_assembly(write_assembly(folder / "head", after)))
-    return {case: [flag for flag in found.flags if flag.stack == name] for case, name in names.items()}
+    return flags_of(mutations, shop, tmp_path_factory.mktemp("seeded"))
 
 
 @pytest.mark.parametrize("case", BAD)
